@@ -1,0 +1,96 @@
+package services
+
+import (
+	"context"
+	"errors"
+	"net"
+	"sync"
+	"time"
+)
+
+// Handler talks to one attacker. The connection is closed when it returns. When ctx ends
+// the connection is closed under it, so that blocked reads and writes fail.
+type Handler func(ctx context.Context, c *Conn) error
+
+// ServeStream accepts connections from l and runs h for each in a goroutine of its own,
+// under lim. When lim.Conns are open, the one that has been silent longest is closed to
+// make room. A panic in h ends that connection alone. ServeStream closes l and returns
+// nil after ctx has ended and every handler has returned; an error when l fails.
+func ServeStream(ctx context.Context, l net.Listener, lim Limits, h Handler) error {
+	return newGate(lim).serve(ctx, l, h)
+}
+
+// gate holds the open connections of one service, over all its listeners.
+type gate struct {
+	lim Limits
+
+	mu    sync.Mutex
+	conns map[*Conn]struct{}
+}
+
+func newGate(lim Limits) *gate {
+	return &gate{lim: lim.Or(Limits{}), conns: make(map[*Conn]struct{})}
+}
+
+func (g *gate) serve(ctx context.Context, l net.Listener, h Handler) error {
+	var handlers sync.WaitGroup
+	defer handlers.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	stop := context.AfterFunc(ctx, func() { l.Close() })
+	defer stop()
+	defer l.Close()
+	for backoff := time.Duration(0); ; {
+		nc, err := l.Accept()
+		if err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
+			var ne net.Error
+			if errors.As(err, &ne) && !errors.Is(err, net.ErrClosed) {
+				// Out of file descriptors, or the peer gave up early: the listener lives on.
+				backoff = min(max(2*backoff, 5*time.Millisecond), time.Second)
+				select {
+				case <-time.After(backoff):
+					continue
+				case <-ctx.Done():
+					return nil
+				}
+			}
+			return err
+		}
+		backoff = 0
+		c := NewConn(nc, g.lim)
+		g.admit(c)
+		handlers.Go(func() {
+			defer g.leave(c)
+			unwatch := context.AfterFunc(ctx, func() { nc.Close() })
+			defer unwatch()
+			defer func() { _ = recover() }()
+			_ = h(ctx, c)
+		})
+	}
+}
+
+func (g *gate) admit(c *Conn) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if len(g.conns) >= g.lim.Conns {
+		var idlest *Conn
+		for o := range g.conns {
+			if idlest == nil || o.active.Load() < idlest.active.Load() {
+				idlest = o
+			}
+		}
+		delete(g.conns, idlest)
+		idlest.Conn.Close()
+	}
+	g.conns[c] = struct{}{}
+}
+
+func (g *gate) leave(c *Conn) {
+	c.Conn.Close()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	delete(g.conns, c)
+}

@@ -1,0 +1,166 @@
+package services
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"net"
+	"time"
+
+	"github.com/decnet/decnet"
+)
+
+// Port is one port that a service listens on.
+type Port struct {
+	Network string // "tcp" or "udp"
+	Number  uint16
+}
+
+// String returns the port as "22/tcp".
+func (p Port) String() string { return fmt.Sprintf("%d/%s", p.Number, p.Network) }
+
+// Info describes a service. It is constant for a Service.
+type Info struct {
+	Name      string // slug, [a-z0-9_]+
+	Title     string // one line for listings
+	Ports     []Port
+	Keys      []Key // persona keys accepted in [decky.service]
+	Singleton bool  // once per fleet, no sockets
+}
+
+// Service is one honeypot. Its methods are safe for concurrent use.
+type Service interface {
+	Info() Info
+	// New checks cfg and makes a Server; it starts nothing and opens nothing but the
+	// files that cfg names. A setting that is unknown, ill typed or meaningless gives
+	// an error that wraps decnet.ErrSemantic.
+	New(Env, Config) (Server, error)
+}
+
+// Server is a honeypot ready to run.
+type Server interface {
+	// Serve owns socks. It returns nil after ctx has ended, all sockets and connections
+	// are closed and all its goroutines are gone; an error when a socket fails earlier.
+	// It is called once.
+	Serve(ctx context.Context, socks []Socket) error
+}
+
+// Socket is one bound endpoint; exactly one of Stream and Packet is set. Port is the
+// declared one, which the bound port may differ from (see fleet/local's port offset).
+type Socket struct {
+	Port   Port
+	Stream net.Listener
+	Packet net.PacketConn
+}
+
+// Env is all that a honeypot may touch. Only Decky is required: New of every service
+// calls [Env.Complete], which fills in the rest.
+type Env struct {
+	Decky     string
+	Identity  Identity         // host name, release, seed: the same for all services of one decky
+	Sink      decnet.Sink      // nil: events are discarded
+	Log       *slog.Logger     // for the operator; nil: discarded
+	Now       func() time.Time // nil: time.Now
+	Rand      io.Reader        // nonces, salts, scrambles; safe for concurrent use; nil: crypto/rand
+	Limits    Limits
+	Artifacts Artifacts // nil: captures are measured, reported and dropped
+}
+
+// Complete returns e with its zero fields replaced by what their comments promise.
+func (e Env) Complete() Env {
+	if e.Sink == nil {
+		e.Sink = decnet.SinkFunc(func(decnet.Event) {})
+	}
+	if e.Log == nil {
+		e.Log = slog.New(slog.DiscardHandler)
+	}
+	if e.Now == nil {
+		e.Now = time.Now
+	}
+	if e.Rand == nil {
+		e.Rand = rand.Reader
+	}
+	if e.Identity.Hostname == "" {
+		e.Identity.Hostname = e.Decky
+	}
+	return e
+}
+
+// Limits bounds what one service spends on attackers. Zero fields stand for the defaults
+// in their comments, unless the service brings defaults of its own (see Or).
+type Limits struct {
+	Conns       int           // open connections of the service; 0: 256. When full, the longest idle one is closed for the newcomer
+	Line        int           // bytes in one line or message; 0: 8 KiB
+	SessionSize int64         // bytes received in one session; 0: 1 MiB
+	Idle        time.Duration // longest wait for the peer to send, or to take what is sent; 0: 60 s
+	Total       time.Duration // longest session; 0: 10 min
+}
+
+// Or returns l with its zero fields taken from d, and what is still zero from the
+// defaults in the comments of Limits.
+func (l Limits) Or(d Limits) Limits {
+	return l.fill(d).fill(Limits{256, 8 << 10, 1 << 20, 60 * time.Second, 10 * time.Minute})
+}
+
+func (l Limits) fill(d Limits) Limits {
+	if l.Conns == 0 {
+		l.Conns = d.Conns
+	}
+	if l.Line == 0 {
+		l.Line = d.Line
+	}
+	if l.SessionSize == 0 {
+		l.SessionSize = d.SessionSize
+	}
+	if l.Idle == 0 {
+		l.Idle = d.Idle
+	}
+	if l.Total == 0 {
+		l.Total = d.Total
+	}
+	return l
+}
+
+// Artifact is a captured file as it was stored.
+type Artifact struct {
+	StoredAs string // name under which it can be fetched; "" when it was not kept
+	SHA256   string // lower-case hexadecimal, of the whole content
+	Size     int64  // bytes of the whole content
+}
+
+// ErrQuota says that an artifact was not kept, because it is larger than one file may be
+// or its decky has used up its space. The Artifact returned with it still holds the size
+// and hash of what was read.
+var ErrQuota = errors.New("services: artifact quota reached")
+
+// Artifacts stores captured uploads under names that it chooses itself. It is safe for
+// concurrent use. claimedName is whatever the attacker called the file and is hostile.
+type Artifacts interface {
+	Store(ctx context.Context, decky, service, claimedName string, r io.Reader) (Artifact, error)
+}
+
+// Containerizer is an add-on interface for services that need more than the stock pot
+// image when they run in a container.
+type Containerizer interface {
+	Container(Config) (Container, error)
+}
+
+// Container is a neutral description of a container. Networking is absent on purpose:
+// the composer injects it.
+type Container struct {
+	Image   string // "" with nil Context: the stock decnet-pot image
+	Context fs.FS  // embedded build context
+	Env     map[string]string
+	CapAdd  []string
+	Volumes []Volume
+}
+
+// Volume is one mount of a Container.
+type Volume struct {
+	Source, Target string
+	ReadOnly       bool
+}

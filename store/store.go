@@ -1,0 +1,243 @@
+// Package store says what DECNET keeps and how it is asked for: the [Repository] and the
+// small roles that it is made of. Consumers ask for the role that they use; store/sqlite
+// implements them all, and store/storetest proves that an implementation is right.
+//
+//	db, err := sqlite.Open(ctx, "decnet.db")
+//	rows, err := db.Records(ctx, store.Filter{Search: "service:ssh event:login", Limit: 50})
+//
+// Every method is safe for concurrent use and honours its context: when the context ends,
+// no transaction is left open. Times are stored in UTC with microseconds.
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"net/netip"
+	"time"
+
+	"github.com/decnet/decnet"
+)
+
+// Record is an event as it is stored, with the line that it came from.
+type Record struct {
+	ID int64 // assigned by the store, ascending in the order of ingestion
+	decnet.Event
+	Raw string // the RFC 5424 line
+}
+
+// Batch is what one flush of the ingester writes, all or nothing.
+type Batch struct {
+	Records  []Record
+	Bounties []decnet.Bounty
+	Rejected []Rejected
+	Cursor   Cursor // where the reader of this source stands after the batch
+}
+
+// Rejected is a line that could not be understood. It is set aside, so that it neither
+// stops what follows nor is lost.
+type Rejected struct {
+	Source string
+	Offset int64
+	Line   []byte // at most 64 KiB of it
+	Reason string
+}
+
+// Cursor is a reader's position in a source of lines.
+type Cursor struct {
+	Source     string // names the source, for example the path of the spool
+	Generation string // identifies the file behind the source, which rotation changes
+	Offset     int64  // bytes of the generation that have been ingested
+}
+
+// Filter selects records. The zero value selects all of them.
+type Filter struct {
+	Start, End time.Time // inclusive; zero: open
+	// Search holds tokens that must all match, separated by spaces, quoted where they
+	// contain some. decky:x, service:x, event:x and attacker:x match that column
+	// exactly; key:x matches the field key exactly, when key is [A-Za-z0-9_]+. Any other
+	// token, an IPv6 address or a URL among them, matches a part of the raw line, the
+	// decky, the service or the attacker's address.
+	Search  string
+	AfterID int64 // only records with a greater ID, in ascending order of ID
+	Limit   int   // 0: 50
+	Offset  int
+}
+
+// Bucket is one bar of a histogram.
+type Bucket struct {
+	Time  time.Time // start
+	Count int
+}
+
+// Records is the role of keeping events.
+type Records interface {
+	// Ingest writes b in one transaction. It returns the ID of the last record written,
+	// 0 when b has none.
+	Ingest(ctx context.Context, b Batch) (int64, error)
+	// Cursor returns the position saved for source; decnet.ErrNotFound when there is none.
+	Cursor(ctx context.Context, source string) (Cursor, error)
+	// Records returns the newest first (by time, then ID), or with AfterID in ascending
+	// order of ID.
+	Records(ctx context.Context, f Filter) ([]Record, error)
+	// CountRecords ignores Limit and Offset.
+	CountRecords(ctx context.Context, f Filter) (int, error)
+	MaxRecordID(ctx context.Context) (int64, error)
+	// Histogram counts the records that f selects by steps of at least a second, which
+	// are multiples of step since the Unix epoch. Empty buckets are left out.
+	Histogram(ctx context.Context, f Filter, step time.Duration) ([]Bucket, error)
+	// Rejected returns the lines set aside, newest first.
+	Rejected(ctx context.Context, limit int) ([]Rejected, error)
+}
+
+// BountyFilter selects bounties. The zero value selects all of them.
+type BountyFilter struct {
+	Type     string     // exact
+	Attacker netip.Addr // exact
+	Search   string     // part of decky, service, attacker or payload
+	Limit    int        // 0: 50
+	Offset   int
+}
+
+// Bounties is the role of keeping what was extracted from events. Bounties are written
+// by Records.Ingest.
+type Bounties interface {
+	// Bounties returns those seen last first.
+	Bounties(ctx context.Context, f BountyFilter) ([]decnet.Bounty, error)
+	CountBounties(ctx context.Context, f BountyFilter) (int, error)
+}
+
+// AttackerSort orders a list of attackers.
+type AttackerSort string
+
+// The orders of attackers; ties are broken by the time last seen, then by address.
+const (
+	SortRecent     AttackerSort = "recent"     // last seen first
+	SortActive     AttackerSort = "active"     // most events first
+	SortTraversals AttackerSort = "traversals" // those who touched most deckies first
+)
+
+// AttackerFilter selects attackers. The zero value selects all, last seen first.
+type AttackerFilter struct {
+	Search  string // part of the address
+	Service string // exact name of a service that was touched
+	Sort    AttackerSort
+	Limit   int // 0: 50
+	Offset  int
+}
+
+// CommandFilter selects the commands of one attacker, newest first.
+type CommandFilter struct {
+	Service string
+	Limit   int // 0: 50
+	Offset  int
+}
+
+// Profile is an attacker's aggregates together with what the profiler needs to fold
+// further records into them.
+type Profile struct {
+	decnet.Attacker                 // Commands and Fingerprints hold only what is new since the last fold
+	State           json.RawMessage // the profiler's own, opaque to the store
+}
+
+// Attackers is the role of keeping one profile per source address.
+type Attackers interface {
+	// Attackers returns profiles without their commands and fingerprints.
+	Attackers(ctx context.Context, f AttackerFilter) ([]decnet.Attacker, error)
+	CountAttackers(ctx context.Context, f AttackerFilter) (int, error)
+	// Attacker returns one profile with its fingerprints and without its commands;
+	// decnet.ErrNotFound when there is none.
+	Attacker(ctx context.Context, uuid string) (decnet.Attacker, error)
+	// Commands returns one page of an attacker's commands and their total number;
+	// decnet.ErrNotFound when there is no such attacker.
+	Commands(ctx context.Context, uuid string, f CommandFilter) ([]decnet.Command, int, error)
+	// ArtifactRecords returns the file_captured records of an attacker, newest first, at
+	// most 200; decnet.ErrNotFound when there is no such attacker.
+	ArtifactRecords(ctx context.Context, uuid string) ([]Record, error)
+	// Profiles returns what FoldProfiles last wrote for those of addrs that are known.
+	Profiles(ctx context.Context, addrs []netip.Addr) (map[netip.Addr]Profile, error)
+	// FoldProfiles writes profiles and the ID of the last record folded into any
+	// profile, in one transaction. A new profile gets its UUID here. It gives
+	// decnet.ErrConflict, and writes nothing, unless the stored ID is from.
+	FoldProfiles(ctx context.Context, profiles []Profile, from, through int64) error
+	// ProfiledThrough returns the ID of the last record that was folded, 0 at first.
+	ProfiledThrough(ctx context.Context) (int64, error)
+}
+
+// The roles of users.
+const (
+	RoleAdmin  = "admin"
+	RoleViewer = "viewer"
+)
+
+// User is an account of the API.
+type User struct {
+	UUID               string
+	Username           string
+	PasswordHash       string
+	Role               string // RoleAdmin or RoleViewer
+	MustChangePassword bool
+	TokensFrom         time.Time // tokens issued before are void
+}
+
+// Users is the role of keeping accounts and revoked tokens.
+type Users interface {
+	// CreateUser assigns and returns the UUID; decnet.ErrConflict when the name is taken.
+	CreateUser(ctx context.Context, u User) (User, error)
+	// User and UserByName give decnet.ErrNotFound when there is none.
+	User(ctx context.Context, uuid string) (User, error)
+	UserByName(ctx context.Context, name string) (User, error)
+	// Users returns all, sorted by name.
+	Users(ctx context.Context) ([]User, error)
+	// SetPassword also voids the tokens issued before now; decnet.ErrNotFound.
+	SetPassword(ctx context.Context, uuid, hash string, mustChange bool, now time.Time) error
+	// SetRole gives decnet.ErrNotFound when there is no such user.
+	SetRole(ctx context.Context, uuid, role string) error
+	// DeleteUser gives decnet.ErrNotFound when there is no such user.
+	DeleteUser(ctx context.Context, uuid string) error
+	// RevokeToken voids one token; the store may forget it after expires.
+	RevokeToken(ctx context.Context, id string, expires time.Time) error
+	TokenRevoked(ctx context.Context, id string) (bool, error)
+}
+
+// State is the role of keeping small JSON documents, such as the fleet.
+type State interface {
+	// State gives decnet.ErrNotFound when key was never set.
+	State(ctx context.Context, key string) (json.RawMessage, error)
+	SetState(ctx context.Context, key string, value json.RawMessage) error
+}
+
+// FleetKey is the State key of the fleet document (decnet.Fleet as JSON): the one
+// deployment state, which all parts of the system read.
+const FleetKey = "fleet"
+
+// Totals are the figures that overviews show. They are kept, not counted.
+type Totals struct {
+	Records   int
+	Attackers int // distinct known addresses
+	Bounties  int
+}
+
+// Stats is the role of answering overviews.
+type Stats interface {
+	Totals(ctx context.Context) (Totals, error)
+}
+
+// Purged says how much Purge deleted.
+type Purged struct{ Records, Bounties, Attackers int }
+
+// Repository is a whole store.
+type Repository interface {
+	Records
+	Bounties
+	Attackers
+	Users
+	State
+	Stats
+	// Purge deletes records, bounties and profiles last seen before a time, in one
+	// transaction; users and state stay, and so do cursors.
+	Purge(ctx context.Context, before time.Time) (Purged, error)
+	// Ping says whether the store can be reached.
+	Ping(ctx context.Context) error
+	// Close waits for running operations and releases everything.
+	Close() error
+}
