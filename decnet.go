@@ -131,6 +131,7 @@ type Fleet struct {
 	Subnet    netip.Prefix `json:"subnet,omitzero"`
 	Gateway   netip.Addr   `json:"gateway,omitzero"`
 	LogTarget string       `json:"log_target,omitempty"`
+	Seed      string       `json:"seed,omitempty"` // any text; the seeds of the deckies derive from it
 	Deckies   []Decky      `json:"deckies"`
 }
 

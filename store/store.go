@@ -58,7 +58,9 @@ type Filter struct {
 	// token, an IPv6 address or a URL among them, matches a part of the raw line, the
 	// decky, the service or the attacker's address.
 	Search  string
-	AfterID int64 // only records with a greater ID, in ascending order of ID
+	// AfterID, unless 0, selects the records with a greater ID, in ascending order of
+	// ID; -1 starts at the first.
+	AfterID int64
 	Limit   int   // 0: 50
 	Offset  int
 }

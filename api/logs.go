@@ -1,0 +1,86 @@
+package api
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/decnet/decnet/store"
+)
+
+// logRow is a record as the API shows it; fields is JSON text whose keys keep the order
+// of the event.
+type logRow struct {
+	ID         int64   `json:"id"`
+	Timestamp  isoTime `json:"timestamp"`
+	Decky      string  `json:"decky"`
+	Service    string  `json:"service"`
+	EventType  string  `json:"event_type"`
+	AttackerIP string  `json:"attacker_ip"`
+	RawLine    string  `json:"raw_line"`
+	Fields     string  `json:"fields"`
+	Msg        any     `json:"msg"`
+	TraceID    any     `json:"trace_id"`
+	SpanID     any     `json:"span_id"`
+}
+
+func logRows(records []store.Record) []logRow {
+	rows := make([]logRow, len(records))
+	for i := range records {
+		r := &records[i]
+		rows[i] = logRow{
+			ID: r.ID, Timestamp: isoTime(r.Time), Decky: r.Decky, Service: r.Service, EventType: r.Type,
+			AttackerIP: "Unknown", RawLine: r.Raw, Fields: string(store.AppendFields(nil, r.Fields)),
+			Msg: optional(r.Msg), TraceID: optional(r.Trace.TraceID), SpanID: optional(r.Trace.SpanID),
+		}
+		if r.Attacker.IsValid() {
+			rows[i].AttackerIP = r.Attacker.String()
+		}
+	}
+	return rows
+}
+
+func (s *server) logs(w http.ResponseWriter, r *http.Request) error {
+	p := query(r.URL.Query())
+	f := p.records()
+	f.Limit, f.Offset = p.page(1000)
+	if p.err != nil {
+		return p.err
+	}
+	records, err := s.Store.Records(r.Context(), f)
+	if err != nil {
+		return err
+	}
+	total, err := s.Store.CountRecords(r.Context(), f)
+	if err != nil {
+		return err
+	}
+	return respond(w, http.StatusOK, page{total, f.Limit, f.Offset, logRows(records)})
+}
+
+// bar is one bucket of a histogram.
+type bar struct {
+	Time  isoTime `json:"time"`
+	Count int     `json:"count"`
+}
+
+func bars(buckets []store.Bucket) []bar {
+	out := make([]bar, len(buckets))
+	for i, b := range buckets {
+		out[i] = bar{isoTime(b.Time), b.Count}
+	}
+	return out
+}
+
+func (s *server) histogram(w http.ResponseWriter, r *http.Request) error {
+	p := query(r.URL.Query())
+	f := p.records()
+	step := time.Duration(p.number("interval_minutes", 15, 1, 525600)) * time.Minute
+	if p.err != nil {
+		return p.err
+	}
+	buckets, err := s.Store.Histogram(r.Context(), f, step)
+	if err != nil {
+		return err
+	}
+	return respond(w, http.StatusOK, bars(buckets))
+}

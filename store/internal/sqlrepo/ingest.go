@@ -1,0 +1,293 @@
+package sqlrepo
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/binary"
+	"errors"
+	"net/netip"
+
+	"github.com/decnet/decnet"
+	"github.com/decnet/decnet/store"
+)
+
+// maxRejected is how much of a rejected line is kept.
+const maxRejected = 64 << 10
+
+// statements are those that Ingest runs many times for a batch.
+type statements struct {
+	record       *sql.Stmt
+	bountyRepeat *sql.Stmt
+	bounty       *sql.Stmt
+	source       *sql.Stmt // an address that was seen before
+	newSource    *sql.Stmt
+}
+
+// InsertRecord is the statement that writes one record, with its thirteen values in the
+// order of the table's columns.
+const InsertRecord = "INSERT INTO records (id, time, decky, service, type, attacker, severity, sensor, fields, msg, trace_id, span_id, raw)" +
+	" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+
+func (s *statements) prepare(ctx context.Context, p Parts) error {
+	d := p.Dialect
+	add := func(column string) Assign {
+		return Assign{column, "sources." + column + " + " + d.New(column)}
+	}
+	for _, st := range []struct {
+		stmt **sql.Stmt
+		text string
+	}{
+		{&s.record, InsertRecord},
+		{&s.bountyRepeat, "UPDATE bounties SET first_seen = " + d.Least("first_seen", "?") +
+			", last_seen = " + d.Greatest("last_seen", "?") + ", count = count + ? WHERE digest = ?"},
+		{&s.bounty, "INSERT INTO bounties (digest, first_seen, last_seen, count, decky, service, attacker, type, payload)" +
+			" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"},
+		{&s.source, "UPDATE sources SET records = records + ?, bounties = bounties + ?, credentials = credentials + ?" +
+			" WHERE attacker = ? AND records > 0"},
+		{&s.newSource, d.Upsert("INSERT INTO sources (attacker, records, bounties, credentials) VALUES (?, ?, ?, ?)",
+			[]string{"attacker"}, []Assign{add("records"), add("bounties"), add("credentials")})},
+	} {
+		var err error
+		if *st.stmt, err = p.Writer.PrepareContext(ctx, st.text); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *statements) close() error {
+	var errs []error
+	for _, stmt := range []*sql.Stmt{s.record, s.bountyRepeat, s.bounty, s.source, s.newSource} {
+		if stmt != nil {
+			errs = append(errs, stmt.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// source is what a batch adds to the figures of one address.
+type source struct {
+	text                           string
+	records, bounties, credentials int
+}
+
+// batch is a store.Batch made ready for writing.
+type batch struct {
+	store.Batch
+	bounties []bounty           // distinct
+	sources  map[string]*source // by text, without ""
+	texts    map[netip.Addr]*source
+}
+
+// bounty is one distinct bounty of a batch with all its sightings.
+type bounty struct {
+	*decnet.Bounty
+	digest      [sha256.Size]byte
+	first, last int64
+	count       int
+}
+
+// Ingest implements [store.Records].
+func (r *Repo) Ingest(ctx context.Context, b store.Batch) (int64, error) {
+	const op = "ingest"
+	ready := batch{Batch: b, sources: make(map[string]*source), texts: make(map[netip.Addr]*source)}
+	if err := ready.gather(); err != nil {
+		return 0, r.fail(context.Background(), op, err)
+	}
+	var last int64
+	err := r.write(ctx, op, func(tx *sql.Tx) error {
+		var err error
+		last, err = r.ingest(ctx, tx, &ready)
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	return last, nil
+}
+
+// gather finds the distinct bounties of the batch, so that each is written once.
+func (b *batch) gather() error {
+	index := make(map[[sha256.Size]byte]int, len(b.Bounties))
+	for i := range b.Bounties {
+		in := &b.Bounties[i]
+		payload, err := canonical(in.Payload)
+		if err != nil {
+			return err
+		}
+		next := bounty{Bounty: in, first: in.Time.UnixMicro(), last: in.Time.UnixMicro(), count: max(in.Count, 1)}
+		if in.LastSeen.After(in.Time) {
+			next.last = in.LastSeen.UnixMicro()
+		}
+		next.digest = digest(in.Type, b.source(in.Attacker).text, in.Decky, in.Service, payload)
+		if at, ok := index[next.digest]; ok {
+			have := &b.bounties[at]
+			have.first, have.last = min(have.first, next.first), max(have.last, next.last)
+			have.count += next.count
+			continue
+		}
+		index[next.digest] = len(b.bounties)
+		b.bounties = append(b.bounties, next)
+	}
+	return nil
+}
+
+// source returns the figures of a, which are shared by all its forms.
+func (b *batch) source(a netip.Addr) *source {
+	if s, ok := b.texts[a]; ok {
+		return s
+	}
+	text := store.AddrText(a)
+	s, ok := b.sources[text]
+	if !ok {
+		s = &source{text: text}
+		if text != "" {
+			b.sources[text] = s
+		}
+	}
+	b.texts[a] = s
+	return s
+}
+
+// digest identifies a bounty. Lengths in front keep the parts apart.
+func digest(kind, attacker, decky, service string, payload []byte) [sha256.Size]byte {
+	b := make([]byte, 0, 128+len(payload))
+	for _, part := range []string{kind, attacker, decky, service} {
+		b = binary.AppendUvarint(b, uint64(len(part)))
+		b = append(b, part...)
+	}
+	return sha256.Sum256(append(b, payload...))
+}
+
+func (r *Repo) ingest(ctx context.Context, tx *sql.Tx, b *batch) (last int64, err error) {
+	// The statements of a batch are short: the context is asked between them, which is
+	// cheaper than having each of them watch it.
+	running := ctx
+	ctx = context.WithoutCancel(ctx)
+
+	if err := tx.QueryRowContext(ctx, "SELECT last_record FROM totals").Scan(&last); err != nil {
+		return 0, err
+	}
+	insert := tx.StmtContext(ctx, r.stmts.record)
+	var fields []byte
+	for i := range b.Records {
+		if err := running.Err(); err != nil {
+			return 0, err
+		}
+		rec := &b.Records[i]
+		src := b.source(rec.Attacker)
+		sensor := rec.FromSensor()
+		if !sensor {
+			src.records++
+		}
+		last++
+		fields = store.AppendFields(fields[:0], rec.Fields)
+		if _, err := insert.ExecContext(ctx, last, rec.Time.UnixMicro(), rec.Decky, rec.Service, rec.Type, src.text,
+			int64(rec.Severity), sensor, string(fields), rec.Msg, optional(rec.Trace.TraceID), optional(rec.Trace.SpanID), rec.Raw); err != nil {
+			return 0, err
+		}
+	}
+	newBounties, err := r.ingestBounties(running, tx, b)
+	if err != nil {
+		return 0, err
+	}
+	newSources, err := r.ingestSources(running, tx, b)
+	if err != nil {
+		return 0, err
+	}
+	now := r.Now().UnixMicro()
+	for _, rej := range b.Rejected {
+		if _, err := tx.ExecContext(ctx, "INSERT INTO rejected (time, source, position, line, reason) VALUES (?, ?, ?, ?, ?)",
+			now, rej.Source, rej.Offset, rej.Line[:min(len(rej.Line), maxRejected)], rej.Reason); err != nil {
+			return 0, err
+		}
+	}
+	if b.Cursor.Source != "" {
+		d := r.Dialect
+		if _, err := tx.ExecContext(ctx, d.Upsert("INSERT INTO cursors (source, generation, position) VALUES (?, ?, ?)", []string{"source"},
+			[]Assign{{"generation", d.New("generation")}, {"position", d.New("position")}}),
+			b.Cursor.Source, b.Cursor.Generation, b.Cursor.Offset); err != nil {
+			return 0, err
+		}
+	}
+	if _, err := tx.ExecContext(ctx, "UPDATE totals SET records = records + ?, attackers = attackers + ?, bounties = bounties + ?, last_record = ?",
+		len(b.Records), newSources, newBounties, last); err != nil {
+		return 0, err
+	}
+	if len(b.Records) == 0 {
+		return 0, nil
+	}
+	return last, nil
+}
+
+// ingestBounties returns how many bounties were new.
+func (r *Repo) ingestBounties(running context.Context, tx *sql.Tx, b *batch) (added int, err error) {
+	ctx := context.WithoutCancel(running)
+	repeat, insert := tx.StmtContext(ctx, r.stmts.bountyRepeat), tx.StmtContext(ctx, r.stmts.bounty)
+	for i := range b.bounties {
+		if err := running.Err(); err != nil {
+			return 0, err
+		}
+		in := &b.bounties[i]
+		known, err := affected(repeat.ExecContext(ctx, in.first, in.last, in.count, in.digest[:]))
+		if err != nil {
+			return 0, err
+		}
+		if known > 0 {
+			continue
+		}
+		src := b.source(in.Attacker)
+		if _, err := insert.ExecContext(ctx, in.digest[:], in.first, in.last, in.count,
+			in.Decky, in.Service, src.text, in.Type, string(in.Payload)); err != nil {
+			return 0, err
+		}
+		added++
+		src.bounties++
+		if in.Type == credential {
+			src.credentials++
+		}
+	}
+	return added, nil
+}
+
+// credential is the type of the bounties that are counted apart.
+const credential = "credential"
+
+// ingestSources returns how many addresses had no record before.
+func (r *Repo) ingestSources(running context.Context, tx *sql.Tx, b *batch) (added int, err error) {
+	ctx := context.WithoutCancel(running)
+	update, insert := tx.StmtContext(ctx, r.stmts.source), tx.StmtContext(ctx, r.stmts.newSource)
+	for _, s := range b.sources {
+		if err := running.Err(); err != nil {
+			return 0, err
+		}
+		if s.records+s.bounties == 0 {
+			continue
+		}
+		known, err := affected(update.ExecContext(ctx, s.records, s.bounties, s.credentials, s.text))
+		if err != nil {
+			return 0, err
+		}
+		if known > 0 {
+			continue
+		}
+		if _, err := insert.ExecContext(ctx, s.text, s.records, s.bounties, s.credentials); err != nil {
+			return 0, err
+		}
+		if s.records > 0 {
+			added++
+		}
+	}
+	return added, nil
+}
+
+// optional is NULL for "".
+func optional(s string) sql.NullString { return sql.NullString{String: s, Valid: s != ""} }
+
+func affected(res sql.Result, err error) (int64, error) {
+	if err != nil {
+		return 0, err
+	}
+	return res.RowsAffected()
+}
