@@ -313,7 +313,10 @@ func parseTime(s string, sep byte) (time.Time, bool) {
 	if offset != 0 {
 		t = t.Add(-offset)
 	}
-	return t, t.IsZero() || writable(t)
+	if !t.IsZero() && !writable(t) {
+		return time.Time{}, false
+	}
+	return t, true
 }
 
 func parseOffset(s string, sep byte) (time.Duration, bool) {

@@ -185,6 +185,9 @@ func (t Term) Match(r *Record) bool {
 		}
 		return false
 	}
+	if strings.IndexByte(t.Value, 0) >= 0 {
+		return false // lines hold no NUL
+	}
 	return containsFold(r.Raw, t.Value) || containsFold(r.Decky, t.Value) ||
 		containsFold(r.Service, t.Value) || containsFold(AddrText(r.Attacker), t.Value)
 }
@@ -219,7 +222,7 @@ func (f Filter) Matcher() (func(*Record) bool, error) {
 		return nil, err
 	}
 	return func(r *Record) bool {
-		if r.ID <= f.AfterID && f.AfterID > 0 {
+		if f.AfterID != 0 && r.ID <= f.AfterID {
 			return false
 		}
 		at := r.Time.UnixMicro()

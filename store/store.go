@@ -2,11 +2,14 @@
 // small roles that it is made of. Consumers ask for the role that they use; store/sqlite
 // implements them all, and store/storetest proves that an implementation is right.
 //
-//	db, err := sqlite.Open(ctx, "decnet.db")
-//	rows, err := db.Records(ctx, store.Filter{Search: "service:ssh event:login", Limit: 50})
+//	db, err := sqlite.Open(ctx, "decnet.db", sqlite.Config{})
+//	rows, err := db.Records(ctx, store.Filter{Search: "service:ssh event:auth_attempt", Limit: 50})
 //
 // Every method is safe for concurrent use and honours its context: when the context ends,
-// no transaction is left open. Times are stored in UTC with microseconds.
+// no transaction is left open. Times are stored in UTC with microseconds, and text as the
+// bytes that it is: NUL and invalid UTF-8 come back as they were. Addresses are kept in their
+// canonical form, IPv4-mapped IPv6 addresses as IPv4. A negative limit or offset, or a search
+// of more than [MaxSearch] bytes, gives [decnet.ErrInvalid].
 package store
 
 import (
@@ -38,7 +41,7 @@ type Batch struct {
 type Rejected struct {
 	Source string
 	Offset int64
-	Line   []byte // at most 64 KiB of it
+	Line   []byte // the store keeps at most 64 KiB of it
 	Reason string
 }
 
@@ -52,16 +55,19 @@ type Cursor struct {
 // Filter selects records. The zero value selects all of them.
 type Filter struct {
 	Start, End time.Time // inclusive; zero: open
-	// Search holds tokens that must all match, separated by spaces, quoted where they
-	// contain some. decky:x, service:x, event:x and attacker:x match that column
-	// exactly; key:x matches the field key exactly, when key is [A-Za-z0-9_]+. Any other
-	// token, an IPv6 address or a URL among them, matches a part of the raw line, the
-	// decky, the service or the attacker's address.
-	Search  string
+	// Search holds tokens that must all match, separated by spaces and quoted as in a
+	// shell where they contain some; when a quote is not closed, quotes mean nothing.
+	// decky:x, service:x, event:x and attacker:x (or attacker_ip:x) match that column
+	// exactly, and attacker: alone those without an address; key:x matches any field with
+	// that key exactly, when key is [A-Za-z_][A-Za-z0-9_]*. Any other token, an IPv6
+	// address, a URL or a time among them, matches a part of the raw line, the decky, the
+	// service or the attacker's address, ASCII letters in either case. [ParseSearch]
+	// reads this language and [Filter.Matcher] applies it without a store.
+	Search string
 	// AfterID, unless 0, selects the records with a greater ID, in ascending order of
 	// ID; -1 starts at the first.
 	AfterID int64
-	Limit   int   // 0: 50
+	Limit   int // 0: 50
 	Offset  int
 }
 
@@ -74,7 +80,8 @@ type Bucket struct {
 // Records is the role of keeping events.
 type Records interface {
 	// Ingest writes b in one transaction. It returns the ID of the last record written,
-	// 0 when b has none.
+	// 0 when b has none. A bounty whose payload is not JSON gives decnet.ErrInvalid;
+	// everything else can be stored. A cursor without Source is not written.
 	Ingest(ctx context.Context, b Batch) (int64, error)
 	// Cursor returns the position saved for source; decnet.ErrNotFound when there is none.
 	Cursor(ctx context.Context, source string) (Cursor, error)
@@ -83,11 +90,14 @@ type Records interface {
 	Records(ctx context.Context, f Filter) ([]Record, error)
 	// CountRecords ignores Limit and Offset.
 	CountRecords(ctx context.Context, f Filter) (int, error)
+	// MaxRecordID returns the ID of the record ingested last, even if it was purged since;
+	// 0 when there never was one. IDs are not used again.
 	MaxRecordID(ctx context.Context) (int64, error)
 	// Histogram counts the records that f selects by steps of at least a second, which
-	// are multiples of step since the Unix epoch. Empty buckets are left out.
+	// are multiples of step since the Unix epoch, in ascending order. Empty buckets are
+	// left out. A shorter step gives decnet.ErrInvalid.
 	Histogram(ctx context.Context, f Filter, step time.Duration) ([]Bucket, error)
-	// Rejected returns the lines set aside, newest first.
+	// Rejected returns the lines set aside, newest first; limit 0 means 50.
 	Rejected(ctx context.Context, limit int) ([]Rejected, error)
 }
 
@@ -101,9 +111,10 @@ type BountyFilter struct {
 }
 
 // Bounties is the role of keeping what was extracted from events. Bounties are written
-// by Records.Ingest.
+// by Records.Ingest, which tells them apart by the SHA-256 of the payload without white space
+// and with sorted keys; the payload first seen is the one that is kept.
 type Bounties interface {
-	// Bounties returns those seen last first.
+	// Bounties returns those seen last first; ties are broken by ID, the greatest first.
 	Bounties(ctx context.Context, f BountyFilter) ([]decnet.Bounty, error)
 	CountBounties(ctx context.Context, f BountyFilter) (int, error)
 }
@@ -111,7 +122,8 @@ type Bounties interface {
 // AttackerSort orders a list of attackers.
 type AttackerSort string
 
-// The orders of attackers; ties are broken by the time last seen, then by address.
+// The orders of attackers; ties are broken by the time last seen, then by the text of the
+// address. Any other order gives decnet.ErrInvalid; "" is SortRecent.
 const (
 	SortRecent     AttackerSort = "recent"     // last seen first
 	SortActive     AttackerSort = "active"     // most events first
@@ -137,13 +149,16 @@ type CommandFilter struct {
 // Profile is an attacker's aggregates together with what the profiler needs to fold
 // further records into them.
 type Profile struct {
-	decnet.Attacker                 // Commands and Fingerprints hold only what is new since the last fold
-	State           json.RawMessage // the profiler's own, opaque to the store
+	// Attacker.Commands and Fingerprints hold only what is new since the last fold.
+	// Bounties and Credentials are the store's own and ignored when folding.
+	decnet.Attacker
+	State json.RawMessage // the profiler's own, opaque to the store
 }
 
 // Attackers is the role of keeping one profile per source address.
 type Attackers interface {
-	// Attackers returns profiles without their commands and fingerprints.
+	// Attackers returns profiles without their commands and fingerprints. Bounties and
+	// Credentials are those of the address at this moment.
 	Attackers(ctx context.Context, f AttackerFilter) ([]decnet.Attacker, error)
 	CountAttackers(ctx context.Context, f AttackerFilter) (int, error)
 	// Attacker returns one profile with its fingerprints and without its commands;
@@ -158,8 +173,10 @@ type Attackers interface {
 	// Profiles returns what FoldProfiles last wrote for those of addrs that are known.
 	Profiles(ctx context.Context, addrs []netip.Addr) (map[netip.Addr]Profile, error)
 	// FoldProfiles writes profiles and the ID of the last record folded into any
-	// profile, in one transaction. A new profile gets its UUID here. It gives
-	// decnet.ErrConflict, and writes nothing, unless the stored ID is from.
+	// profile, in one transaction. A new profile gets its UUID, of version 4, here; a
+	// known one keeps it. Commands are added, and fingerprints once for each kind and
+	// value. It gives decnet.ErrConflict, and writes nothing, unless the stored ID is
+	// from; decnet.ErrInvalid when through is less or a profile has no address.
 	FoldProfiles(ctx context.Context, profiles []Profile, from, through int64) error
 	// ProfiledThrough returns the ID of the last record that was folded, 0 at first.
 	ProfiledThrough(ctx context.Context) (int64, error)
@@ -178,21 +195,22 @@ type User struct {
 	PasswordHash       string
 	Role               string // RoleAdmin or RoleViewer
 	MustChangePassword bool
-	TokensFrom         time.Time // tokens issued before are void
 }
 
 // Users is the role of keeping accounts and revoked tokens.
 type Users interface {
-	// CreateUser assigns and returns the UUID; decnet.ErrConflict when the name is taken.
+	// CreateUser assigns and returns the UUID; Role "" is RoleViewer. decnet.ErrConflict
+	// when the name is taken, ErrInvalid when it is empty, ErrSemantic for another role.
 	CreateUser(ctx context.Context, u User) (User, error)
 	// User and UserByName give decnet.ErrNotFound when there is none.
 	User(ctx context.Context, uuid string) (User, error)
 	UserByName(ctx context.Context, name string) (User, error)
 	// Users returns all, sorted by name.
 	Users(ctx context.Context) ([]User, error)
-	// SetPassword also voids the tokens issued before now; decnet.ErrNotFound.
-	SetPassword(ctx context.Context, uuid, hash string, mustChange bool, now time.Time) error
-	// SetRole gives decnet.ErrNotFound when there is no such user.
+	// SetPassword gives decnet.ErrNotFound when there is no such user.
+	SetPassword(ctx context.Context, uuid, hash string, mustChange bool) error
+	// SetRole gives decnet.ErrNotFound when there is no such user, ErrSemantic for a role
+	// that does not exist.
 	SetRole(ctx context.Context, uuid, role string) error
 	// DeleteUser gives decnet.ErrNotFound when there is no such user.
 	DeleteUser(ctx context.Context, uuid string) error
@@ -205,6 +223,7 @@ type Users interface {
 type State interface {
 	// State gives decnet.ErrNotFound when key was never set.
 	State(ctx context.Context, key string) (json.RawMessage, error)
+	// SetState gives decnet.ErrInvalid when value is not JSON.
 	SetState(ctx context.Context, key string, value json.RawMessage) error
 }
 
@@ -215,7 +234,7 @@ const FleetKey = "fleet"
 // Totals are the figures that overviews show. They are kept, not counted.
 type Totals struct {
 	Records   int
-	Attackers int // distinct known addresses
+	Attackers int // distinct known addresses, without those that only sensors reported
 	Bounties  int
 }
 
@@ -235,11 +254,12 @@ type Repository interface {
 	Users
 	State
 	Stats
-	// Purge deletes records, bounties and profiles last seen before a time, in one
-	// transaction; users and state stay, and so do cursors.
+	// Purge deletes records, bounties, profiles and rejected lines last seen before a
+	// time, in one transaction; users and state stay, and so do cursors and record IDs.
 	Purge(ctx context.Context, before time.Time) (Purged, error)
 	// Ping says whether the store can be reached.
 	Ping(ctx context.Context) error
-	// Close waits for running operations and releases everything.
+	// Close waits for running operations and releases everything. Afterwards every
+	// method but Close gives an error.
 	Close() error
 }

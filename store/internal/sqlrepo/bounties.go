@@ -15,6 +15,9 @@ func (r *Repo) Bounties(ctx context.Context, f store.BountyFilter) ([]decnet.Bou
 	if err != nil {
 		return nil, err
 	}
+	if len(f.Search) > store.MaxSearch {
+		return nil, r.invalid(op, "search of %d bytes", len(f.Search))
+	}
 	f.Limit = limit
 	text, args := BountiesQuery(f)
 	var out []decnet.Bounty
@@ -58,6 +61,9 @@ func bountyConditions(f store.BountyFilter) *conditions {
 // CountBounties implements [store.Bounties].
 func (r *Repo) CountBounties(ctx context.Context, f store.BountyFilter) (int, error) {
 	const op = "count bounties"
+	if len(f.Search) > store.MaxSearch {
+		return 0, r.invalid(op, "search of %d bytes", len(f.Search))
+	}
 	c := bountyConditions(f)
 	text := "SELECT COUNT(*) FROM bounties" + c.String()
 	if len(c.parts) == 0 {

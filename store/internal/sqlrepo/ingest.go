@@ -40,7 +40,7 @@ func (s *statements) prepare(ctx context.Context, p Parts) error {
 	}{
 		{&s.record, InsertRecord},
 		{&s.bountyRepeat, "UPDATE bounties SET first_seen = " + d.Least("first_seen", "?") +
-			", last_seen = " + d.Greatest("last_seen", "?") + ", count = count + ? WHERE digest = ?"},
+			", last_seen = " + d.Greatest("last_seen", "?") + ", count = count + ? WHERE attacker = ? AND digest = ?"},
 		{&s.bounty, "INSERT INTO bounties (digest, first_seen, last_seen, count, decky, service, attacker, type, payload)" +
 			" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"},
 		{&s.source, "UPDATE sources SET records = records + ?, bounties = bounties + ?, credentials = credentials + ?" +
@@ -230,14 +230,14 @@ func (r *Repo) ingestBounties(running context.Context, tx *sql.Tx, b *batch) (ad
 			return 0, err
 		}
 		in := &b.bounties[i]
-		known, err := affected(repeat.ExecContext(ctx, in.first, in.last, in.count, in.digest[:]))
+		src := b.source(in.Attacker)
+		known, err := affected(repeat.ExecContext(ctx, in.first, in.last, in.count, src.text, in.digest[:]))
 		if err != nil {
 			return 0, err
 		}
 		if known > 0 {
 			continue
 		}
-		src := b.source(in.Attacker)
 		if _, err := insert.ExecContext(ctx, in.digest[:], in.first, in.last, in.count,
 			in.Decky, in.Service, src.text, in.Type, string(in.Payload)); err != nil {
 			return 0, err

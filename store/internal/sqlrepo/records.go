@@ -50,7 +50,7 @@ func RecordsQuery(d Dialect, f store.Filter) (text string, args []any, err error
 		return "", nil, err
 	}
 	from, order := "records", " ORDER BY time DESC, id DESC"
-	if f.AfterID > 0 {
+	if f.AfterID != 0 {
 		from, order = "records "+d.ByID(), " ORDER BY id"
 	}
 	return "SELECT " + recordColumns + " FROM " + from + c.String() + order + " LIMIT ? OFFSET ?",
@@ -63,7 +63,7 @@ func recordConditions(d Dialect, f store.Filter) (*conditions, error) {
 		return nil, err
 	}
 	c := &conditions{}
-	if f.AfterID > 0 {
+	if f.AfterID != 0 {
 		c.add("id > ?", f.AfterID)
 	}
 	if !f.Start.IsZero() {

@@ -1,0 +1,216 @@
+package sqlrepo
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/decnet/decnet"
+	"github.com/decnet/decnet/store"
+)
+
+// behavior is decnet.Behavior as it is stored.
+type behavior struct {
+	OSGuess         string          `json:"os_guess,omitempty"`
+	HopDistance     int             `json:"hop_distance,omitempty"`
+	Retransmits     int             `json:"retransmits,omitempty"`
+	Class           string          `json:"class,omitempty"`
+	BeaconInterval  time.Duration   `json:"beacon_interval,omitempty"`
+	BeaconJitterPct float64         `json:"beacon_jitter_pct,omitempty"`
+	ToolGuesses     []string        `json:"tool_guesses,omitempty"`
+	TCP             json.RawMessage `json:"tcp,omitempty"`
+	Timing          json.RawMessage `json:"timing,omitempty"`
+	Phases          json.RawMessage `json:"phases,omitempty"`
+}
+
+func encodeBehavior(b *decnet.Behavior) (sql.NullString, error) {
+	if b == nil {
+		return sql.NullString{}, nil
+	}
+	text, err := json.Marshal(behavior(*b))
+	if err != nil {
+		return sql.NullString{}, fmt.Errorf("behavior: %w: %w", decnet.ErrInvalid, err)
+	}
+	return sql.NullString{String: string(text), Valid: true}, nil
+}
+
+func decodeBehavior(text string) (*decnet.Behavior, error) {
+	var b behavior
+	if err := json.Unmarshal([]byte(text), &b); err != nil {
+		return nil, err
+	}
+	return (*decnet.Behavior)(&b), nil
+}
+
+// profilesChunk is how many addresses one query of Profiles asks for.
+const profilesChunk = 256
+
+// Profiles implements [store.Attackers].
+func (r *Repo) Profiles(ctx context.Context, addrs []netip.Addr) (map[netip.Addr]store.Profile, error) {
+	out := make(map[netip.Addr]store.Profile)
+	err := r.read(ctx, "profiles", func(tx *sql.Tx) error {
+		for chunk := range slices.Chunk(addrs, profilesChunk) {
+			args := make([]any, len(chunk))
+			asked := make(map[string]netip.Addr, len(chunk))
+			for i, a := range chunk {
+				text := store.AddrText(a)
+				args[i], asked[text] = text, a
+			}
+			if err := query(ctx, tx, func(rows *sql.Rows) error {
+				var state []byte
+				_, a, err := scanAttacker(rows, &state)
+				if err == nil {
+					out[asked[store.AddrText(a.Addr)]] = store.Profile{Attacker: a, State: state}
+				}
+				return err
+			}, "SELECT "+attackerColumns+", a.state FROM "+attackerTables+" WHERE a.address IN ("+placeholders(len(chunk))+")", args...); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// ProfiledThrough implements [store.Attackers].
+func (r *Repo) ProfiledThrough(ctx context.Context) (int64, error) {
+	return r.total(ctx, "last profiled record", "profiled_through")
+}
+
+// FoldProfiles implements [store.Attackers].
+func (r *Repo) FoldProfiles(ctx context.Context, profiles []store.Profile, from, through int64) error {
+	const op = "fold profiles"
+	if through < from {
+		return r.invalid(op, "from record %d through %d", from, through)
+	}
+	return r.write(ctx, op, func(tx *sql.Tx) error {
+		n, err := affected(tx.ExecContext(ctx, "UPDATE totals SET profiled_through = ? WHERE profiled_through = ?", through, from))
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return fmt.Errorf("record %d is not the last one folded: %w", from, decnet.ErrConflict)
+		}
+		if len(profiles) == 0 {
+			return nil
+		}
+		f, err := r.newFolder(ctx, tx)
+		if err != nil {
+			return err
+		}
+		for i := range profiles {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			if err := f.fold(&profiles[i]); err != nil {
+				return fmt.Errorf("%v: %w", profiles[i].Addr, err)
+			}
+		}
+		return nil
+	})
+}
+
+// folder writes profiles within one transaction, which ends its statements.
+type folder struct {
+	ctx                                                    context.Context
+	find, update, insert, clear, service, command, feature *sql.Stmt
+}
+
+func (r *Repo) newFolder(ctx context.Context, tx *sql.Tx) (*folder, error) {
+	f := &folder{ctx: context.WithoutCancel(ctx)} // fold is short: its caller asks the context
+	d := r.Dialect
+	for _, st := range []struct {
+		stmt **sql.Stmt
+		text string
+	}{
+		{&f.find, "SELECT id FROM attackers WHERE address = ?"},
+		{&f.update, "UPDATE attackers SET first_seen = ?, last_seen = ?, events = ?, services = ?, deckies = ?, decky_count = ?," +
+			" traversal = ?, behavior = ?, state = ?, updated_at = ? WHERE id = ?"},
+		{&f.insert, "INSERT INTO attackers (first_seen, last_seen, events, services, deckies, decky_count," +
+			" traversal, behavior, state, updated_at, uuid, address) VALUES (" + placeholders(12) + ")"},
+		{&f.clear, "DELETE FROM attacker_services WHERE attacker_id = ?"},
+		{&f.service, d.Upsert("INSERT INTO attacker_services (service, attacker_id) VALUES (?, ?)",
+			[]string{"service", "attacker_id"}, []Assign{{"service", d.New("service")}})},
+		{&f.command, "INSERT INTO commands (attacker_id, time, decky, service, text) VALUES (?, ?, ?, ?, ?)"},
+		{&f.feature, d.Upsert("INSERT INTO fingerprints (attacker_id, kind, value, raw) VALUES (?, ?, ?, ?)",
+			[]string{"attacker_id", "kind", "value"}, []Assign{{"kind", d.New("kind")}})},
+	} {
+		var err error
+		if *st.stmt, err = tx.PrepareContext(f.ctx, st.text); err != nil {
+			return nil, err
+		}
+	}
+	return f, nil
+}
+
+func (f *folder) fold(p *store.Profile) error {
+	if !p.Addr.IsValid() {
+		return fmt.Errorf("a profile has no address: %w", decnet.ErrInvalid)
+	}
+	id, err := f.row(p)
+	if err != nil {
+		return err
+	}
+	if _, err := f.clear.ExecContext(f.ctx, id); err != nil {
+		return err
+	}
+	for _, s := range p.Services {
+		if _, err := f.service.ExecContext(f.ctx, s, id); err != nil {
+			return err
+		}
+	}
+	for _, c := range p.Commands {
+		if _, err := f.command.ExecContext(f.ctx, id, c.Time.UnixMicro(), c.Decky, c.Service, c.Text); err != nil {
+			return err
+		}
+	}
+	for _, p := range p.Fingerprints {
+		if _, err := f.feature.ExecContext(f.ctx, id, p.Kind, p.Value, p.Raw); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// row writes the row of p in attackers and returns its id.
+func (f *folder) row(p *store.Profile) (int64, error) {
+	behavior, err := encodeBehavior(p.Behavior)
+	if err != nil {
+		return 0, err
+	}
+	values := []any{p.FirstSeen.UnixMicro(), p.LastSeen.UnixMicro(), p.Events, list(p.Services), list(p.Deckies), len(p.Deckies),
+		p.Traversal, behavior, optional(string(p.State)), p.UpdatedAt.UnixMicro()}
+	address := store.AddrText(p.Addr)
+	var id int64
+	switch err := f.find.QueryRowContext(f.ctx, address).Scan(&id); {
+	case err == nil:
+		_, err := f.update.ExecContext(f.ctx, append(values, id)...)
+		return id, err
+	case !errors.Is(err, sql.ErrNoRows):
+		return 0, err
+	}
+	res, err := f.insert.ExecContext(f.ctx, append(values, uuid.NewString(), address)...)
+	if err != nil {
+		return 0, err
+	}
+	return res.LastInsertId()
+}
+
+// list is the JSON text of a list of names.
+func list(names []string) string {
+	if len(names) == 0 {
+		return "[]"
+	}
+	text, _ := json.Marshal(names) // strings always have a JSON text
+	return string(text)
+}

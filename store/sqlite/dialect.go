@@ -1,0 +1,85 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/decnet/decnet/store/internal/sqlrepo"
+)
+
+type dialect struct{}
+
+func (dialect) Upsert(insert string, key []string, set []sqlrepo.Assign) string {
+	assigns := make([]string, len(set))
+	for i, a := range set {
+		assigns[i] = a.Column + " = " + a.Value
+	}
+	return insert + " ON CONFLICT (" + strings.Join(key, ", ") + ") DO UPDATE SET " + strings.Join(assigns, ", ")
+}
+
+func (dialect) New(column string) string      { return "excluded." + column }
+func (dialect) Contains(column string) string { return "instr(" + column + ", ?) > 0" }
+func (dialect) ByID() string                  { return "NOT INDEXED" } // the row ID still serves
+func (dialect) Greatest(a, b string) string   { return "max(" + a + ", " + b + ")" }
+func (dialect) Least(a, b string) string      { return "min(" + a + ", " + b + ")" }
+
+func (dialect) Duplicate(err error) bool {
+	var e *sqlite.Error
+	return errors.As(err, &e) && (e.Code() == sqlite3.SQLITE_CONSTRAINT_UNIQUE || e.Code() == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY)
+}
+
+// reclaimPages is how many free pages one step of Reclaim cuts off, between which other
+// writers have their turn.
+const reclaimPages = 1024
+
+func (dialect) Reclaim(ctx context.Context, db *sql.DB) error {
+	for before := -1; ; {
+		var free int
+		if err := db.QueryRowContext(ctx, "PRAGMA freelist_count").Scan(&free); err != nil {
+			return err
+		}
+		if free == 0 || free == before {
+			return nil
+		}
+		before = free
+		if _, err := db.ExecContext(ctx, fmt.Sprintf("PRAGMA incremental_vacuum(%d)", reclaimPages)); err != nil {
+			return err
+		}
+	}
+}
+
+// explain puts into words what is wrong with a file, in front of what SQLite says.
+func explain(ctx context.Context, err error) error {
+	var what string
+	var e *sqlite.Error
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		what = "the directory does not exist"
+	case errors.As(err, &e):
+		switch e.Code() & 0xff {
+		case sqlite3.SQLITE_NOTADB:
+			what = "not an SQLite file"
+		case sqlite3.SQLITE_CORRUPT:
+			what = "the file is damaged"
+		case sqlite3.SQLITE_BUSY:
+			what = "another process holds a lock"
+		case sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM:
+			what = "the file and its directory must be writable"
+		case sqlite3.SQLITE_FULL:
+			what = "the disk is full"
+		}
+	case ctx.Err() != nil:
+		return fmt.Errorf("gave up waiting for the file: %w", ctx.Err())
+	}
+	if what == "" {
+		return err
+	}
+	return fmt.Errorf("%s: %w", what, err)
+}

@@ -1,0 +1,248 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/pressly/goose/v3"
+
+	"github.com/decnet/decnet"
+)
+
+//go:embed migrations/*.sql
+var embedded embed.FS
+
+// versionTable records the migrations that were applied, and when.
+const versionTable = "schema_version"
+
+// Migration is one step of the schema.
+type Migration struct {
+	Version int64
+	Name    string
+	Applied time.Time // zero: pending
+}
+
+// Schema is where the schema of a file stands.
+type Schema struct {
+	Version    int64 // the last migration applied; 0: none
+	Latest     int64 // the last one that this version of the program knows
+	Migrations []Migration
+}
+
+// migrations lists the embedded files in their order.
+func migrations() ([]Migration, error) {
+	files, err := fs.Glob(embedded, "migrations/*.sql")
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Migration, len(files))
+	for i, f := range files {
+		name := strings.TrimSuffix(path.Base(f), ".sql")
+		number, title, _ := strings.Cut(name, "_")
+		version, err := strconv.ParseInt(number, 10, 64)
+		if err != nil {
+			return nil, err
+		}
+		out[i] = Migration{Version: version, Name: title}
+	}
+	return out, nil
+}
+
+// schema reads where the schema of db stands. It changes nothing, and refuses tables that are
+// not ours.
+func schema(ctx context.Context, db *sql.DB) (Schema, error) {
+	var s Schema
+	var err error
+	if s.Migrations, err = migrations(); err != nil {
+		return s, err
+	}
+	s.Latest = s.Migrations[len(s.Migrations)-1].Version
+	var tables, versions int
+	if err := db.QueryRowContext(ctx, "SELECT COUNT(*), COALESCE(SUM(name = ?), 0) FROM sqlite_master WHERE type = 'table'", versionTable).
+		Scan(&tables, &versions); err != nil {
+		return s, err
+	}
+	if versions == 0 {
+		if tables > 0 {
+			return s, fmt.Errorf("the file belongs to another program: %w", decnet.ErrSemantic)
+		}
+		return s, nil
+	}
+	rows, err := db.QueryContext(ctx, "SELECT version_id, unixepoch(tstamp) FROM "+versionTable+" WHERE is_applied AND version_id > 0")
+	if err != nil {
+		return s, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var version, at int64
+		if err := rows.Scan(&version, &at); err != nil {
+			return s, err
+		}
+		s.Version = max(s.Version, version)
+		for i := range s.Migrations {
+			if s.Migrations[i].Version == version {
+				s.Migrations[i].Applied = time.Unix(at, 0).UTC()
+			}
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return s, err
+	}
+	if s.Version > s.Latest {
+		return s, fmt.Errorf("the file has schema version %d and this program knows up to %d, use a newer one: %w",
+			s.Version, s.Latest, decnet.ErrSemantic)
+	}
+	return s, nil
+}
+
+// prepare makes the file behind db ready for use, unless it is not ours to change.
+func prepare(ctx context.Context, db *sql.DB) error {
+	s, err := schema(ctx, db)
+	if err != nil {
+		return err
+	}
+	if s.Version == 0 { // later it would have no effect
+		if _, err := db.ExecContext(ctx, "PRAGMA auto_vacuum = INCREMENTAL"); err != nil {
+			return err
+		}
+	}
+	if _, err := db.ExecContext(ctx, "PRAGMA journal_mode = WAL"); err != nil { // nothing is done where it is
+		return err
+	}
+	return migrate(ctx, db, s)
+}
+
+// migrate applies the migrations that s lacks. Processes that do so at the same time get into
+// each other's way but for one, so a failure counts only when nobody made progress.
+func migrate(ctx context.Context, db *sql.DB, s Schema) error {
+	if s.Version == s.Latest {
+		return nil
+	}
+	files, err := fs.Sub(embedded, "migrations")
+	if err != nil {
+		return err
+	}
+	p, err := goose.NewProvider(goose.DialectSQLite3, db, files, goose.WithTableName(versionTable), goose.WithDisableGlobalRegistry(true))
+	if err != nil {
+		return err
+	}
+	for {
+		_, err := p.Up(ctx)
+		if err == nil {
+			return nil
+		}
+		now, serr := schema(ctx, db)
+		switch {
+		case serr != nil || now.Version == s.Version:
+			return errors.Join(err, serr)
+		case now.Version == now.Latest:
+			return nil
+		}
+		s = now
+	}
+}
+
+// Status tells where the schema of the file at path stands, and changes nothing. A missing
+// file gives decnet.ErrNotFound.
+func Status(ctx context.Context, path string) (Schema, error) {
+	var s Schema
+	err := withExisting(ctx, path, func(db *sql.DB) (err error) {
+		s, err = schema(ctx, db)
+		return err
+	})
+	return s, wrap(ctx, path, "schema", err)
+}
+
+// Migrate brings the schema of the file at path up to date, as [Open] does, and creates the
+// file when it is missing. It returns where the schema stands then.
+func Migrate(ctx context.Context, path string) (Schema, error) {
+	p, err := open(ctx, path, Config{})
+	if err != nil {
+		return Schema{}, wrap(ctx, path, "migrate", err)
+	}
+	s, err := schema(ctx, p.writer)
+	return s, wrap(ctx, path, "migrate", errors.Join(err, p.reader.Close(), p.writer.Close()))
+}
+
+// Reset deletes everything that the file at path holds, accounts included, and builds the
+// schema anew. It works on files of newer versions too, and never on those of other
+// programs. A missing file gives decnet.ErrNotFound.
+func Reset(ctx context.Context, path string) error {
+	err := withExisting(ctx, path, func(db *sql.DB) error {
+		s, err := schema(ctx, db)
+		if err != nil && s.Version == 0 {
+			return err
+		}
+		if err := dropAll(ctx, db); err != nil {
+			return err
+		}
+		if _, err := db.ExecContext(ctx, "VACUUM"); err != nil {
+			return err
+		}
+		return prepare(ctx, db)
+	})
+	return wrap(ctx, path, "reset", err)
+}
+
+// dropAll drops every table in one transaction.
+func dropAll(ctx context.Context, db *sql.DB) error {
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() // without effect after Commit
+	rows, err := tx.QueryContext(ctx, "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite!_%' ESCAPE '!'")
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	var tables []string
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			return err
+		}
+		tables = append(tables, name)
+	}
+	if err := rows.Err(); err != nil {
+		return err
+	}
+	for _, name := range tables {
+		if _, err := tx.ExecContext(ctx, `DROP TABLE "`+strings.ReplaceAll(name, `"`, `""`)+`"`); err != nil {
+			return err
+		}
+	}
+	return tx.Commit()
+}
+
+// withExisting calls f with the one connection to a file that must exist.
+func withExisting(ctx context.Context, path string, f func(*sql.DB) error) error {
+	path, err := locate(path)
+	if err != nil {
+		return err
+	}
+	if _, err := os.Stat(path); err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("no such file: %w", decnet.ErrNotFound)
+		}
+		return err
+	}
+	db := pool(connector(path, defaultBusy, nil), 1, 1)
+	return errors.Join(f(db), db.Close())
+}
+
+func wrap(ctx context.Context, path, op string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("store/sqlite: %s: %s: %w", path, op, explain(ctx, err))
+}
