@@ -1,0 +1,60 @@
+// Package fleet plans fleets of deckies: which machines there are, what they claim to be,
+// where they live and which honeypots they run. It is pure: it opens no socket and starts
+// nothing. A [Runtime], such as fleet/local, makes a plan real.
+//
+//	plan, err := fleet.FromINI(registry, text, fleet.Options{Seed: "blue"})
+//	rt := local.New(registry, local.Options{Sink: sink})
+//	err = rt.Apply(ctx, plan)
+//
+// A plan is a [decnet.Fleet], the one document that describes a deployment. Everything
+// that is invented for a decky derives from the seed of the fleet and the name of the
+// decky: the same seed gives the same fleet, and a decky that is added changes no other.
+//
+// # INI format
+//
+//	[general]
+//	# subnet, gateway and interface; the local runtime needs none of them
+//	net = 192.168.1.0/24
+//	gw = 192.168.1.1
+//	interface = eth0
+//	# minutes, for deckies that do not say their own
+//	mutate_interval = 60
+//	log_target = siem:514
+//
+//	[web]
+//	# or services = http, ftp; neither gives one to three at random
+//	archetype = web-server
+//	# otherwise the next free address
+//	ip = 192.168.1.50
+//	# OS family, otherwise the archetype's
+//	nmap_os = linux
+//	mutate_interval = 30
+//
+//	[sensor]
+//	archetype = iot-device
+//	# makes sensor-01 to sensor-20
+//	amount = 20
+//
+//	# settings of one service of a decky, or of a whole group
+//	[web.http]
+//	fake_app = wordpress
+//
+//	# a service that is a container image
+//	[custom-billing]
+//	binary = example/billing:3
+//	exec = /run.sh --verbose
+//	ports = 8080, 9000/udp
+//
+// Lines that start with # or ; are comments, and there are no others: a value may hold
+// these characters, and % too. Keys and values are separated by = or :. Keys are not case-sensitive. A line that is indented
+// deeper than the key above it continues its value. A section or key given twice, an
+// unknown key and a section for an unknown decky are errors, as is all else that would
+// have to be ignored.
+//
+// # Ports
+//
+// The services of a decky share one address. The first port that a service declares is
+// its own; a further port that is another service's own is left to that one. So https
+// answers on 443 where a decky runs both http and https, and http alone serves 80 and 443.
+// Two services with the same port of their own cannot be on one decky. See [Ports].
+package fleet

@@ -1,0 +1,160 @@
+package local
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strings"
+	"syscall"
+
+	"github.com/decnet/decnet/services"
+)
+
+// offsetWithoutPrivilege is what lifts every well-known port out of the privileged range.
+const offsetWithoutPrivilege = 10_000
+
+// PortOffset returns 0 where this process may bind ports below 1024, and 10000 where it
+// may not.
+func PortOffset() int {
+	l, err := net.Listen("tcp4", "127.0.0.1:1")
+	if err == nil {
+		l.Close()
+	}
+	if errors.Is(err, os.ErrPermission) {
+		return offsetWithoutPrivilege
+	}
+	return 0
+}
+
+// socket holds an endpoint. Servers are given duplicates, which they may close, so a
+// server can be replaced while the endpoint stays bound and connections wait.
+type socket struct {
+	stream *net.TCPListener
+	packet *net.UDPConn
+}
+
+// open returns a duplicate of s for a server.
+func (s *socket) open(p services.Port) (services.Socket, error) {
+	sock := services.Socket{Port: p}
+	var file *os.File
+	var err error
+	if s.stream != nil {
+		file, err = s.stream.File()
+	} else {
+		file, err = s.packet.File()
+	}
+	if err != nil {
+		return sock, err
+	}
+	defer file.Close()
+	if s.stream != nil {
+		sock.Stream, err = net.FileListener(file)
+	} else {
+		sock.Packet, err = net.FilePacketConn(file)
+	}
+	return sock, err
+}
+
+func (s *socket) close() {
+	if s.stream != nil {
+		s.stream.Close()
+	} else {
+		s.packet.Close()
+	}
+}
+
+func closeSocket(s services.Socket) {
+	if s.Stream != nil {
+		s.Stream.Close()
+	}
+	if s.Packet != nil {
+		s.Packet.Close()
+	}
+}
+
+// bind binds the endpoints of specs that are not bound yet: all or none.
+func (r *Runtime) bind(ctx context.Context, specs []spec) (map[endpoint]*socket, error) {
+	bound := make(map[endpoint]*socket)
+	var failures []string
+	var kinds []error
+	for _, s := range specs {
+		for i, e := range s.endpoints {
+			if _, ok := r.sockets[e]; ok {
+				continue
+			}
+			sock, err := listen(ctx, e)
+			if err != nil {
+				failures = append(failures, fmt.Sprintf("%s: %s: cannot bind %s (port %s): %s", s.id.decky, s.id.service, e.addr, s.ports[i], advice(err)))
+				kinds = append(kinds, err)
+				continue
+			}
+			bound[e] = sock
+		}
+	}
+	if len(failures) == 0 {
+		return bound, nil
+	}
+	for _, s := range bound {
+		s.close()
+	}
+	return nil, &BindError{failures, kinds}
+}
+
+// BindError says which endpoints could not be bound, why, and what can be done. It wraps
+// the errors of the system.
+type BindError struct {
+	failures []string
+	kinds    []error
+}
+
+// Error names the first endpoint and says how many more there are.
+func (e *BindError) Error() string {
+	text := "local: " + e.failures[0]
+	if more := len(e.failures) - 1; more > 0 {
+		text += fmt.Sprintf(" (and %d more)", more)
+	}
+	return text
+}
+
+// Failures returns one line for each endpoint.
+func (e *BindError) Failures() []string { return e.failures }
+
+// Unwrap returns the errors of the system.
+func (e *BindError) Unwrap() []error { return e.kinds }
+
+func listen(ctx context.Context, e endpoint) (*socket, error) {
+	var lc net.ListenConfig
+	if e.network == "udp" {
+		c, err := lc.ListenPacket(ctx, "udp", e.addr.String())
+		if err != nil {
+			return nil, err
+		}
+		return &socket{packet: c.(*net.UDPConn)}, nil
+	}
+	l, err := lc.Listen(ctx, "tcp", e.addr.String())
+	if err != nil {
+		return nil, err
+	}
+	return &socket{stream: l.(*net.TCPListener)}, nil
+}
+
+// advice says why an endpoint could not be bound and what to do about it.
+func advice(err error) string {
+	switch {
+	case errors.Is(err, os.ErrPermission):
+		return fmt.Sprintf("ports below 1024 need privilege; run as root or use a port offset of %d", offsetWithoutPrivilege)
+	case errors.Is(err, syscall.EADDRINUSE):
+		return "another program has it; stop that program, or use another address or port offset"
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return "this machine does not have the address; use loopback or one of its own"
+	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
+		return "too many open files; raise the limit (ulimit -n)"
+	}
+	var sys *os.SyscallError
+	if errors.As(err, &sys) {
+		return sys.Err.Error()
+	}
+	return strings.TrimSpace(err.Error())
+}

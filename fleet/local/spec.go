@@ -1,0 +1,130 @@
+package local
+
+import (
+	"fmt"
+	"maps"
+	"net/netip"
+	"runtime"
+	"slices"
+	"sync"
+
+	"github.com/decnet/decnet"
+	"github.com/decnet/decnet/fleet"
+	"github.com/decnet/decnet/services"
+)
+
+// unitID names one service of one decky.
+type unitID struct{ decky, service string }
+
+// endpoint is where a socket is bound.
+type endpoint struct {
+	network string // "tcp" or "udp"
+	addr    netip.AddrPort
+}
+
+// spec is all that decides how one service of one decky behaves.
+type spec struct {
+	id        unitID
+	svc       services.Service
+	identity  services.Identity
+	config    services.Config
+	ports     []services.Port // as declared
+	endpoints []endpoint      // as bound, in the same order
+}
+
+func (s spec) same(o spec) bool {
+	return s.identity == o.identity && maps.Equal(s.config, o.config) &&
+		slices.Equal(s.ports, o.ports) && slices.Equal(s.endpoints, o.endpoints)
+}
+
+// specs says what f needs, in the order of f. It refuses what cannot be.
+func (r *Runtime) specs(f decnet.Fleet) ([]spec, error) {
+	reg, err := fleet.WithCustom(r.reg, f)
+	if err != nil {
+		return nil, err
+	}
+	var specs []spec
+	names := make(map[string]bool)
+	owners := make(map[endpoint]unitID)
+	for _, d := range f.Deckies {
+		if err := fleet.CheckName(d.Name); err != nil {
+			return nil, fmt.Errorf("local: %w", err)
+		}
+		if names[d.Name] {
+			return nil, fmt.Errorf("local: two deckies are called %s: %w", d.Name, decnet.ErrInvalid)
+		}
+		names[d.Name] = true
+		list, err := r.deckySpecs(reg, d)
+		if err != nil {
+			return nil, err
+		}
+		for _, s := range list {
+			for _, e := range s.endpoints {
+				if other, ok := owners[e]; ok {
+					return nil, fmt.Errorf("local: %s and %s both want %s/%s: %w", other.decky, d.Name, e.addr, e.network, decnet.ErrSemantic)
+				}
+				owners[e] = s.id
+			}
+		}
+		specs = append(specs, list...)
+	}
+	return specs, nil
+}
+
+func (r *Runtime) deckySpecs(reg *services.Registry, d decnet.Decky) ([]spec, error) {
+	id, err := fleet.Identity(d)
+	if err != nil {
+		return nil, err
+	}
+	if !d.Addr.IsValid() {
+		return nil, fmt.Errorf("local: %s has no address: %w", d.Name, decnet.ErrInvalid)
+	}
+	ports, err := fleet.Ports(reg, d.Services)
+	if err != nil {
+		return nil, fmt.Errorf("local: %s: %w", d.Name, err)
+	}
+	specs := make([]spec, 0, len(d.Services))
+	for _, name := range d.Services {
+		svc, err := reg.Lookup(name)
+		if err != nil {
+			return nil, fmt.Errorf("local: %s: %w", d.Name, err)
+		}
+		s := spec{
+			id: unitID{d.Name, name}, svc: svc, identity: id,
+			config: services.Config(maps.Clone(d.Config[name])), ports: ports[name],
+		}
+		for _, p := range s.ports {
+			n := int(p.Number) + r.opt.PortOffset
+			if n < 1 || n > 65535 {
+				return nil, fmt.Errorf("local: %s: %s: port %s with the offset %d is no port number: %w", d.Name, name, p, r.opt.PortOffset, decnet.ErrSemantic)
+			}
+			s.endpoints = append(s.endpoints, endpoint{p.Network, netip.AddrPortFrom(d.Addr, uint16(n))})
+		}
+		specs = append(specs, s)
+	}
+	return specs, nil
+}
+
+// makeServers makes the first server of each unit. Some derive keys, which takes time, so
+// all processors are used.
+func makeServers(units []*unit) error {
+	errs := make([]error, len(units))
+	busy := make(chan struct{}, runtime.GOMAXPROCS(0))
+	var wg sync.WaitGroup
+	for i, u := range units {
+		busy <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-busy }()
+			if err := u.makeServer(); err != nil {
+				errs[i] = fmt.Errorf("local: %s: %w", u.spec.id.decky, err)
+			}
+		})
+	}
+	wg.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

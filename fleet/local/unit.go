@@ -1,0 +1,143 @@
+package local
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/decnet/decnet/fleet"
+	"github.com/decnet/decnet/services"
+)
+
+// unit is one service of one decky, kept running.
+type unit struct {
+	spec    spec
+	opt     Options
+	env     services.Env
+	server  services.Server // the next to serve
+	sockets []*socket       // in the order of spec.ports
+
+	stop    context.CancelFunc
+	running sync.WaitGroup
+
+	mu    sync.Mutex
+	state fleet.ServiceStatus
+}
+
+func newUnit(s spec, opt Options) *unit {
+	return &unit{
+		spec: s,
+		opt:  opt,
+		env: services.Env{
+			Decky: s.id.decky, Identity: s.identity, Sink: opt.Sink,
+			Log: opt.Log.With("decky", s.id.decky, "service", s.id.service),
+			Now: opt.Now, Rand: opt.Rand, Limits: opt.Limits, Artifacts: opt.Artifacts,
+		},
+		state: fleet.ServiceStatus{Name: s.id.service, State: fleet.StateDown, Ports: s.ports, Since: opt.Now()},
+	}
+}
+
+func (u *unit) makeServer() (err error) {
+	u.server, err = u.spec.svc.New(u.env, u.spec.config)
+	return err
+}
+
+// start serves until ctx ends or the unit is cancelled.
+func (u *unit) start(ctx context.Context) {
+	ctx, u.stop = context.WithCancel(ctx)
+	u.set(fleet.StateUp, nil)
+	u.running.Go(func() { u.keepRunning(ctx) })
+}
+
+// cancel makes the unit stop; wait returns when it has. A unit that was never started has
+// nothing to stop.
+func (u *unit) cancel() {
+	if u.stop != nil {
+		u.stop()
+	}
+}
+
+func (u *unit) wait() { u.running.Wait() }
+
+func (u *unit) keepRunning(ctx context.Context) {
+	longest := 64 * u.opt.Retry
+	wait := u.opt.Retry
+	for {
+		began := time.Now()
+		err := u.serve(ctx)
+		if ctx.Err() != nil {
+			u.set(fleet.StateDown, nil)
+			return
+		}
+		if time.Since(began) >= longest {
+			wait = u.opt.Retry
+		}
+		u.set(fleet.StateDown, err)
+		u.env.Log.Error("service failed", "err", err, "retry_in", wait)
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(wait):
+		}
+		wait = min(2*wait, longest)
+	}
+}
+
+// serve runs one server from start to end. It returns nil only when ctx has ended.
+func (u *unit) serve(ctx context.Context) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			u.env.Log.Error("server panicked", "panic", p, "stack", string(debug.Stack()))
+			err = fmt.Errorf("panic: %v", p)
+		}
+	}()
+	restarted := u.server == nil
+	if restarted {
+		if err := u.makeServer(); err != nil {
+			return err
+		}
+	}
+	server := u.server
+	u.server = nil
+	socks := make([]services.Socket, 0, len(u.sockets))
+	defer func() {
+		for _, s := range socks {
+			closeSocket(s)
+		}
+	}()
+	for i, s := range u.sockets {
+		sock, err := s.open(u.spec.ports[i])
+		if err != nil {
+			return err
+		}
+		socks = append(socks, sock)
+	}
+	if restarted {
+		u.set(fleet.StateUp, nil)
+	}
+	// The server owns what it is given, and may change the slice too.
+	if err := server.Serve(ctx, slices.Clone(socks)); err != nil || ctx.Err() != nil {
+		return err
+	}
+	return errors.New("the server ended by itself")
+}
+
+func (u *unit) set(state fleet.State, failure error) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.state.State, u.state.Since = state, u.opt.Now()
+	if failure != nil {
+		u.state.Err = failure.Error()
+		u.state.Restarts++
+	}
+}
+
+func (u *unit) status() fleet.ServiceStatus {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.state
+}

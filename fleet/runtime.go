@@ -1,0 +1,67 @@
+package fleet
+
+import (
+	"context"
+	"net/netip"
+	"time"
+
+	"github.com/decnet/decnet"
+	"github.com/decnet/decnet/services"
+)
+
+// Runtime makes a fleet real. Its methods are safe for concurrent use.
+type Runtime interface {
+	// Apply makes the running deckies those of f: it adds, changes and removes.
+	Apply(ctx context.Context, f decnet.Fleet) error
+	// Status tells how each decky fares, in the order of the fleet.
+	Status(ctx context.Context) ([]DeckyStatus, error)
+	// Down removes the named deckies, all of them when none is named. A name that is
+	// not known gives an error that wraps decnet.ErrNotFound, and nothing is removed.
+	Down(ctx context.Context, deckies ...string) error
+}
+
+// State says how a service or a decky fares.
+type State string
+
+// The states. A decky is up when all of its services are, down when none is, and degraded
+// otherwise.
+const (
+	StateUp       State = "up"
+	StateDegraded State = "degraded"
+	StateDown     State = "down"
+)
+
+// DeckyStatus is the state of one decky.
+type DeckyStatus struct {
+	Name     string
+	Addr     netip.Addr
+	Hostname string
+	Services []ServiceStatus // sorted by name
+}
+
+// State sums up the states of the services.
+func (d DeckyStatus) State() State {
+	up := 0
+	for _, s := range d.Services {
+		if s.State == StateUp {
+			up++
+		}
+	}
+	switch up {
+	case len(d.Services):
+		return StateUp
+	case 0:
+		return StateDown
+	}
+	return StateDegraded
+}
+
+// ServiceStatus is the state of one service of a decky.
+type ServiceStatus struct {
+	Name     string
+	State    State           // StateUp or StateDown
+	Ports    []services.Port // as the service declares them
+	Since    time.Time       // when it came into State
+	Restarts int             // after failures
+	Err      string          // why it last failed; "" when it never did
+}
