@@ -230,7 +230,7 @@ func (s *server) changePassword(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	s.logins.forgive(host, who.Username)
-	if err := s.Store.SetPassword(r.Context(), who.UUID, hash, false, s.Now()); err != nil {
+	if err := s.Store.SetPassword(r.Context(), who.UUID, hash, false); err != nil {
 		return err
 	}
 	return respond(w, http.StatusOK, map[string]string{"message": "Password changed"})

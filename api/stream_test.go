@@ -1,0 +1,299 @@
+package api_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/decnet/decnet"
+	"github.com/decnet/decnet/api"
+	"github.com/decnet/decnet/store"
+)
+
+// viewer reads one stream.
+type viewer struct {
+	t      testing.TB
+	resp   *http.Response
+	lines  *bufio.Scanner
+	cancel context.CancelFunc
+}
+
+func (f *fixture) watch(t testing.TB, path, token, lastID string) *viewer {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	t.Cleanup(cancel)
+	req, err := http.NewRequestWithContext(ctx, "GET", f.URL+"/api/v1"+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
+	if lastID != "" {
+		req.Header.Set("Last-Event-ID", lastID)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { resp.Body.Close() })
+	lines := bufio.NewScanner(resp.Body)
+	lines.Buffer(nil, 8<<20)
+	return &viewer{t, resp, lines, cancel}
+}
+
+// message is one event of a stream.
+type message struct {
+	id   string
+	Type string
+	Data json.RawMessage
+}
+
+// next returns the next event of a type.
+func (v *viewer) next(typ string) message {
+	v.t.Helper()
+	var m message
+	for v.lines.Scan() {
+		line := v.lines.Text()
+		switch {
+		case strings.HasPrefix(line, "id: "):
+			m.id = line[4:]
+		case strings.HasPrefix(line, "data: "):
+			if err := json.Unmarshal([]byte(line[6:]), &m); err != nil {
+				v.t.Fatal(err)
+			}
+		case line == "":
+			if m.Type == typ {
+				return m
+			}
+			m = message{}
+		}
+	}
+	v.t.Fatalf("the stream ended without %s: %v", typ, v.lines.Err())
+	return m
+}
+
+// ready waits until the stream follows the hub.
+func (v *viewer) ready() { v.next("histogram") }
+
+// types returns the event types of the rows of logs messages until there are n.
+func (v *viewer) types(n int) []string {
+	v.t.Helper()
+	var got []string
+	for len(got) < n {
+		var rows []struct {
+			EventType string `json:"event_type"`
+		}
+		if err := json.Unmarshal(v.next("logs").Data, &rows); err != nil {
+			v.t.Fatal(err)
+		}
+		for _, r := range rows {
+			got = append(got, r.EventType)
+		}
+	}
+	return got
+}
+
+func (f *fixture) runHub(t testing.TB) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- f.hub.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestStreamFollows(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, nil)
+	f.ingest(t, "decky-01", "ssh", "before")
+	f.runHub(t)
+	v := f.watch(t, "/stream", f.view, "")
+	if ct := v.resp.Header.Get("Content-Type"); ct != "text/event-stream" {
+		t.Fatalf("%d %s", v.resp.StatusCode, ct)
+	}
+	v.next("stats")
+	v.ready()
+	f.ingest(t, "decky-01", "ssh", "one")
+	f.ingest(t, "decky-01", "ssh", "two")
+	if got := v.types(2); got[0] != "one" || got[1] != "two" {
+		t.Errorf("got %v", got)
+	}
+	v.next("stats")
+}
+
+func TestStreamCatchesUpFromLastEventID(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, nil)
+	f.runHub(t)
+	for _, typ := range []string{"one", "two", "three"} {
+		f.ingest(t, "decky-01", "ssh", typ)
+	}
+	for name, v := range map[string]*viewer{
+		"header": f.watch(t, "/stream", f.view, "1"),
+		"query":  f.watch(t, "/stream?lastEventId=1", f.view, ""),
+	} {
+		if got := v.types(2); got[0] != "two" || got[1] != "three" {
+			t.Errorf("%s: got %v", name, got)
+		}
+	}
+}
+
+func TestStreamWithFilter(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, nil)
+	f.runHub(t)
+	v := f.watch(t, "/stream?search=decky:decky-02", f.view, "")
+	v.ready()
+	f.ingest(t, "decky-01", "ssh", "elsewhere")
+	f.ingest(t, "decky-02", "ssh", "here")
+	if got := v.types(1); got[0] != "here" {
+		t.Errorf("got %v", got)
+	}
+}
+
+func TestTicketsAreForOneUse(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, nil)
+	f.runHub(t)
+	var answer struct{ Ticket string }
+	_, _, body := f.do(t, f.view, "POST", "/stream/ticket", "")
+	if err := json.Unmarshal(body, &answer); err != nil || answer.Ticket == "" {
+		t.Fatalf("%s", body)
+	}
+	if strings.Contains(f.view, answer.Ticket) {
+		t.Error("the ticket is the token")
+	}
+	f.watch(t, "/stream?token="+answer.Ticket, "", "").ready()
+	if v := f.watch(t, "/stream?token="+answer.Ticket, "", ""); v.resp.StatusCode != 401 {
+		t.Errorf("second use: %d", v.resp.StatusCode)
+	}
+	if v := f.watch(t, "/stream?token="+f.view, "", ""); v.resp.StatusCode != 401 {
+		t.Errorf("a token in the URL: %d", v.resp.StatusCode)
+	}
+}
+
+func TestTicketsExpire(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	now := time.Now()
+	f := newFixture(t, func(c *api.Config) {
+		c.Now = func() time.Time { mu.Lock(); defer mu.Unlock(); return now }
+	})
+	var answer struct{ Ticket string }
+	_, _, body := f.do(t, f.view, "POST", "/stream/ticket", "")
+	if err := json.Unmarshal(body, &answer); err != nil {
+		t.Fatal(err)
+	}
+	mu.Lock()
+	now = now.Add(61 * time.Second)
+	mu.Unlock()
+	if v := f.watch(t, "/stream?token="+answer.Ticket, "", ""); v.resp.StatusCode != 401 {
+		t.Errorf("after a minute: %d", v.resp.StatusCode)
+	}
+}
+
+func TestStreamEndsWithItsToken(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, nil)
+	f.runHub(t)
+	v := f.watch(t, "/stream", f.view, "")
+	v.ready()
+	if status, _, _ := f.do(t, f.view, "POST", "/auth/logout", ""); status != 200 {
+		t.Fatal(status)
+	}
+	f.ingest(t, "decky-01", "ssh", "secret")
+	for v.lines.Scan() {
+		if strings.Contains(v.lines.Text(), "secret") {
+			t.Error("the stream goes on after the log-out")
+		}
+	}
+}
+
+func TestW34_StreamsPerUserAreLimited(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, nil)
+	f.runHub(t)
+	for n := 0; ; n++ {
+		v := f.watch(t, "/stream", f.view, "")
+		if v.resp.StatusCode == http.StatusTooManyRequests {
+			v.cancel()
+			break
+		}
+		if n > 200 {
+			t.Fatal("200 streams of one user")
+		}
+		v.ready()
+	}
+}
+
+func TestW35_ManyViewersCostOneRead(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, nil)
+	f.runHub(t)
+	viewers := make([]*viewer, 60)
+	for i := range viewers {
+		viewers[i] = f.watch(t, "/stream", f.view, "")
+		viewers[i].ready()
+	}
+	before := f.db.reads.Load()
+	const events = 20
+	for range events {
+		f.ingest(t, "decky-01", "ssh", "command", decnet.F("command", "id"))
+	}
+	for _, v := range viewers {
+		v.types(events)
+	}
+	// Each wake-up reads until nothing is left: at most two reads for an event.
+	if reads := f.db.reads.Load() - before; reads > 2*events+2 {
+		t.Errorf("%d reads for %d events and %d viewers", reads, events, len(viewers))
+	}
+}
+
+func TestSlowViewerIsEndedAndLosesNothing(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, nil)
+	f.runHub(t)
+	slow := f.watch(t, "/stream", f.view, "")
+	slow.ready()
+	const events = 300
+	big := strings.Repeat("x", 16<<10)
+	for i := range events {
+		e := decnet.Event{Time: time.Now(), Decky: "d", Service: "s", Type: "e", Attacker: attackerAddr, Fields: []decnet.Field{{Key: "n", Value: big}}}
+		if _, err := f.db.Ingest(t.Context(), store.Batch{Records: []store.Record{{Event: e}}}); err != nil {
+			t.Fatal(err)
+		}
+		if i%3 == 0 {
+			f.hub.Wake()
+		}
+	}
+	// Whatever the slow viewer still gets is a prefix; the rest it gets by its last ID.
+	seen, last := 0, ""
+	for slow.lines.Scan() {
+		line := slow.lines.Text()
+		if strings.HasPrefix(line, "id: ") {
+			last = line[4:]
+		}
+		seen += strings.Count(line, `"event_type":"e"`)
+		if seen == events {
+			return
+		}
+		if seen > 0 && line == "" {
+			break
+		}
+	}
+	slow.cancel()
+	seen += len(f.watch(t, "/stream", f.view, last).types(events - seen))
+	if seen != events {
+		t.Errorf("saw %d of %d events", seen, events)
+	}
+}
