@@ -18,8 +18,9 @@ var (
 // Limits of RFC 4253 sections 4.2 and 6.1, the line limit widened to what real servers
 // accept before they give up.
 const (
-	maxSSHLine   = 8 << 10
-	maxSSHPacket = 35000
+	maxSSHLine     = 8 << 10
+	maxSSHPreamble = 64 << 10 // of the lines before the identification
+	maxSSHPacket   = 35000
 )
 
 // SSHHello is what one side of an SSH connection says in the clear: its identification
@@ -42,7 +43,7 @@ type SSHHello struct {
 // together with ErrTruncated or ErrMalformed.
 func ParseSSH(b []byte) (SSHHello, error) {
 	var h SSHHello
-	for {
+	for preamble := 0; ; {
 		end := bytes.IndexByte(b, '\n')
 		if end < 0 && len(b) <= maxSSHLine {
 			return h, ErrTruncated
@@ -55,6 +56,9 @@ func ParseSSH(b []byte) (SSHHello, error) {
 		if bytes.HasPrefix(line, []byte("SSH-")) {
 			h.Banner = line
 			break
+		}
+		if preamble += end + 1; preamble > maxSSHPreamble {
+			return h, ErrMalformed
 		}
 	}
 	if !bytes.HasPrefix(h.Banner, []byte("SSH-2.0-")) && !bytes.HasPrefix(h.Banner, []byte("SSH-1.99-")) {
@@ -133,14 +137,31 @@ func appendJoined(dst []byte, lists ...[]byte) []byte {
 
 // HASSH returns the MD5 of AppendHASSHRaw in hexadecimal, as defined by the HASSH authors
 // (salesforce/hassh). It means nothing unless KexInitIsComplete.
-func (h *SSHHello) HASSH() string { return md5Hex(h.AppendHASSHRaw(make([]byte, 0, 1024))) }
+func (h *SSHHello) HASSH() string {
+	var buf [32]byte
+	return string(h.AppendHASSH(buf[:0]))
+}
+
+// AppendHASSH appends the HASSH to dst. It allocates nothing for hellos of usual size
+// when dst has room, like AppendHASSHServer.
+func (h *SSHHello) AppendHASSH(dst []byte) []byte {
+	var buf [2048]byte
+	return appendMD5(dst, h.AppendHASSHRaw(buf[:0]))
+}
 
 // HASSHServer returns the MD5 of AppendHASSHServerRaw in hexadecimal.
 func (h *SSHHello) HASSHServer() string {
-	return md5Hex(h.AppendHASSHServerRaw(make([]byte, 0, 1024)))
+	var buf [32]byte
+	return string(h.AppendHASSHServer(buf[:0]))
 }
 
-func md5Hex(b []byte) string {
-	sum := md5.Sum(b)
-	return hex.EncodeToString(sum[:])
+// AppendHASSHServer appends the HASSHServer to dst.
+func (h *SSHHello) AppendHASSHServer(dst []byte) []byte {
+	var buf [2048]byte
+	return appendMD5(dst, h.AppendHASSHServerRaw(buf[:0]))
+}
+
+func appendMD5(dst, text []byte) []byte {
+	sum := md5.Sum(text)
+	return hex.AppendEncode(dst, sum[:])
 }

@@ -6,10 +6,10 @@
 //
 // Each flush hands the store one batch with the records, their bounties and the new
 // position in the spool, which it writes in one transaction. Whenever the process ends,
-// killed or not, every complete record is in the store exactly once after the next run. A line that is
-// no record is set aside with its reason (store.Rejected), and so is a record that the
-// store refuses again and again; neither stops what follows. When the store cannot be
-// reached, ingestion waits, the spool grows, and nothing is lost.
+// killed or not, every complete record is in the store exactly once after the next run. A
+// line that is no record is set aside with its reason (store.Rejected), and so is a record
+// that the store refuses again and again; neither stops what follows. When the store cannot
+// be reached, ingestion waits, the spool grows, and nothing is lost.
 package ingest
 
 import (
@@ -28,6 +28,9 @@ import (
 
 // Options holds what may be left out. The zero value is usable.
 type Options struct {
+	// Source names the spool in the store, for its position. It must stay the same when the
+	// spool is moved or its path is written in another way; "": the path as it was given.
+	Source  string
 	Batch   int           // records that are committed without waiting for more; ten times as many when there is a backlog; 0: 100
 	MaxWait time.Duration // longest wait of a record for its batch to fill; 0: 250 ms
 	Poll    time.Duration // longest wait between looks at the spool where it cannot be watched; 0: 1 s
@@ -61,6 +64,9 @@ type Ingester struct {
 // New returns an Ingester from the JSON records at path (see collector.Records), which
 // need not exist yet, to repo. There may be one for each path.
 func New(repo store.Records, path string, opts Options) *Ingester {
+	if opts.Source == "" {
+		opts.Source = path
+	}
 	if opts.Batch == 0 {
 		opts.Batch = 100
 	}
@@ -110,9 +116,9 @@ func (in *Ingester) run(ctx context.Context, follow bool) {
 	defer in.count(func(s *Status) { s.Running = false })
 	var cursor store.Cursor
 	if !in.retry(ctx, func() (err error) {
-		cursor, err = in.repo.Cursor(ctx, in.path)
+		cursor, err = in.repo.Cursor(ctx, in.opts.Source)
 		if errors.Is(err, decnet.ErrNotFound) {
-			cursor, err = store.Cursor{Source: in.path}, nil
+			cursor, err = store.Cursor{Source: in.opts.Source}, nil
 		}
 		return err
 	}) {

@@ -4,6 +4,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"os"
 	"path"
 	"strings"
 	"testing"
@@ -85,4 +86,21 @@ func startsWith(doc *ast.CommentGroup, name string) bool {
 		}
 	}
 	return false
+}
+
+// TestReadmeShowsTheExample checks that the SDK snippet of the README is a program that
+// compiles: examples/embed, to the letter.
+func TestReadmeShowsTheExample(t *testing.T) {
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	example, err := os.ReadFile("../../examples/embed/main.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, code, _ := strings.Cut(string(example), "\npackage main\n")
+	if !strings.Contains(string(readme), "```go\npackage main\n"+code+"```") {
+		t.Error("the Go snippet in README.md is not examples/embed/main.go")
+	}
 }
