@@ -2,9 +2,7 @@ package fingerprint
 
 import (
 	"bytes"
-	"crypto/md5"
 	"encoding/binary"
-	"encoding/hex"
 	"errors"
 )
 
@@ -138,30 +136,22 @@ func appendJoined(dst []byte, lists ...[]byte) []byte {
 // HASSH returns the MD5 of AppendHASSHRaw in hexadecimal, as defined by the HASSH authors
 // (salesforce/hassh). It means nothing unless KexInitIsComplete.
 func (h *SSHHello) HASSH() string {
-	var buf [32]byte
+	var buf [workspace]byte
 	return string(h.AppendHASSH(buf[:0]))
 }
 
-// AppendHASSH appends the HASSH to dst. It allocates nothing for hellos of usual size
-// when dst has room, like AppendHASSHServer.
+// AppendHASSH appends the HASSH to dst.
 func (h *SSHHello) AppendHASSH(dst []byte) []byte {
-	var buf [2048]byte
-	return appendMD5(dst, h.AppendHASSHRaw(buf[:0]))
+	return hashMD5(h.AppendHASSHRaw(dst), len(dst))
 }
 
 // HASSHServer returns the MD5 of AppendHASSHServerRaw in hexadecimal.
 func (h *SSHHello) HASSHServer() string {
-	var buf [32]byte
+	var buf [workspace]byte
 	return string(h.AppendHASSHServer(buf[:0]))
 }
 
 // AppendHASSHServer appends the HASSHServer to dst.
 func (h *SSHHello) AppendHASSHServer(dst []byte) []byte {
-	var buf [2048]byte
-	return appendMD5(dst, h.AppendHASSHServerRaw(buf[:0]))
-}
-
-func appendMD5(dst, text []byte) []byte {
-	sum := md5.Sum(text)
-	return hex.AppendEncode(dst, sum[:])
+	return hashMD5(h.AppendHASSHServerRaw(dst), len(dst))
 }

@@ -1,0 +1,71 @@
+package fingerprint_test
+
+import (
+	"crypto/md5"
+	"crypto/sha256"
+	"strings"
+	"testing"
+
+	"github.com/decnet/decnet/fingerprint"
+)
+
+// BenchmarkJA3JA4 compares both fingerprints, from the bytes of a ClientHello, with the
+// bare cost of the three hashes in them.
+func BenchmarkJA3JA4(b *testing.B) {
+	record := records(browserHello(), 1<<14)
+	var h fingerprint.ClientHello
+	if err := h.Parse(record); err != nil {
+		b.Fatal(err)
+	}
+	ja3 := h.AppendJA3Raw(nil)
+	parts := strings.SplitN(string(h.AppendJA4(nil, fingerprint.TCP, fingerprint.JA4Raw)), "_", 3)
+	ciphers, extensions := []byte(parts[1]), []byte(parts[2])
+
+	b.Run("decnet", func(b *testing.B) {
+		b.ReportAllocs()
+		dst := make([]byte, 0, 1024)
+		for b.Loop() {
+			if err := h.Parse(record); err != nil {
+				b.Fatal(err)
+			}
+			dst = h.AppendJA3(dst[:0])
+			dst = h.AppendJA4(dst, fingerprint.TCP, fingerprint.JA4Hash)
+		}
+	})
+	b.Run("hashes", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			md5.Sum(ja3)
+			sha256.Sum256(ciphers)
+			sha256.Sum256(extensions)
+		}
+	})
+}
+
+// BenchmarkJA3S compares the JA3S, from the bytes of a ServerHello, with its hash.
+func BenchmarkJA3S(b *testing.B) {
+	record := records(serverMessage(0x0303, 0xc02f, [][]byte{
+		ext(0xff01, []byte{0}), ext(0), ext(11, vec8([]byte{0})), ext(35), alpnExt("h2"), ext(23),
+	}), 1<<14)
+	var h fingerprint.ServerHello
+	if err := h.Parse(record); err != nil {
+		b.Fatal(err)
+	}
+	raw := h.AppendJA3SRaw(nil)
+	b.Run("decnet", func(b *testing.B) {
+		b.ReportAllocs()
+		dst := make([]byte, 0, 1024)
+		for b.Loop() {
+			if err := h.Parse(record); err != nil {
+				b.Fatal(err)
+			}
+			dst = h.AppendJA3S(dst[:0])
+		}
+	})
+	b.Run("hashes", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			md5.Sum(raw)
+		}
+	})
+}

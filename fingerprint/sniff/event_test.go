@@ -1,0 +1,303 @@
+package sniff_test
+
+import (
+	"crypto/tls"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/decnet/decnet"
+	"github.com/decnet/decnet/fingerprint"
+	"github.com/decnet/decnet/fingerprint/sniff"
+	"github.com/decnet/decnet/fingerprint/sniff/plus"
+)
+
+// collect returns a Sniffer with one decky, 10.0.0.2, and the events it sends.
+func collect(cfg sniff.Config) (*sniff.Sniffer, *[]decnet.Event) {
+	var events []decnet.Event
+	cfg.Sink = decnet.SinkFunc(func(e decnet.Event) { events = append(events, e) })
+	if cfg.Deckies == nil {
+		var d sniff.Deckies
+		d.Set([]decnet.Decky{{Name: "decky-01", Addr: netip.MustParseAddr("10.0.0.2")}, {Name: "decky-06", Addr: netip.MustParseAddr("fd00::2")}})
+		cfg.Deckies = d.Lookup
+	}
+	return sniff.New(cfg), &events
+}
+
+var start = time.Unix(1_700_000_000, 0)
+
+func newConnection(s *sniff.Sniffer) *connection {
+	return &connection{s: s, client: "10.0.0.1:40000", server: "10.0.0.2:443", seq: [2]uint32{100, 4294967200}, at: start, step: 10 * time.Millisecond}
+}
+
+func keys(e decnet.Event) string {
+	var names []string
+	for _, f := range e.Fields {
+		names = append(names, f.Key)
+	}
+	return strings.Join(names, " ")
+}
+
+func TestEvents(t *testing.T) {
+	t.Parallel()
+	s, events := collect(sniff.Config{Methods: []sniff.Method{plus.New()}})
+	c := newConnection(s)
+	turns := tlsTurns(t, tls.VersionTLS12, "decky.test")
+	c.open()
+	c.say(turns)
+	c.close()
+	var hello fingerprint.ClientHello
+	if err := hello.Parse(turns[0].bytes); err != nil {
+		t.Fatal(err)
+	}
+	want := []struct {
+		typ      string
+		severity decnet.Severity
+		keys     string
+		values   map[string]string
+	}{
+		{
+			"tcp_syn_fingerprint", decnet.SeverityInfo,
+			"src_ip src_port dst_ip dst_port ttl initial_ttl hop_distance window mss wscale options_sig has_sack has_timestamps os_guess",
+			map[string]string{"ttl": "64", "initial_ttl": "64", "hop_distance": "0", "window": "64240", "mss": "1460", "wscale": "7",
+				"options_sig": "M,S,T,N,W", "has_sack": "true", "has_timestamps": "true", "os_guess": "linux"},
+		},
+		{
+			"tls_client_hello", decnet.SeverityInfo,
+			"src_ip src_port dst_ip dst_port ja3 ja4 tls_version sni alpn raw_ciphers raw_extensions resumption ja4l_rtt_ms ja4l_client_ttl",
+			map[string]string{"ja3": hello.JA3(), "ja4": hello.JA4(fingerprint.TCP), "tls_version": "TLS 1.2", "sni": "decky.test",
+				"alpn": "h2,http/1.1", "ja4l_rtt_ms": "10.00", "ja4l_client_ttl": "64"},
+		},
+		{
+			"tls_session", decnet.SeverityWarning,
+			"src_ip src_port dst_ip dst_port ja3s ja4s tls_version ja3 ja4 sni alpn raw_ciphers raw_extensions resumption ja4l_rtt_ms ja4l_client_ttl",
+			map[string]string{"ja3": hello.JA3(), "ja4": hello.JA4(fingerprint.TCP), "tls_version": "TLS 1.2", "sni": "decky.test"},
+		},
+		{
+			"tls_certificate", decnet.SeverityInfo,
+			"src_ip src_port dst_ip dst_port subject_cn issuer self_signed not_before not_after sans sni",
+			map[string]string{"subject_cn": "decky.test", "issuer": "CN=decky.test", "self_signed": "true", "sni": "decky.test",
+				"not_before": "2001-09-09T01:46:40Z", "not_after": "2033-05-18T03:33:20Z", "sans": "decky.test,www.decky.test"},
+		},
+		{
+			"tcp_flow_timing", decnet.SeverityInfo,
+			"src_ip src_port dst_ip dst_port packets bytes duration_s mean_iat_ms min_iat_ms max_iat_ms retransmits",
+			map[string]string{"mean_iat_ms": "10.00", "min_iat_ms": "10.00", "max_iat_ms": "10.00", "retransmits": "0"},
+		},
+	}
+	if len(*events) != len(want) {
+		t.Fatalf("%d events: %+v", len(*events), *events)
+	}
+	for i, w := range want {
+		e := (*events)[i]
+		if e.Type != w.typ || e.Severity != w.severity || e.Service != "sniffer" || e.Decky != "decky-01" || e.Attacker != netip.MustParseAddr("10.0.0.1") {
+			t.Errorf("%+v", e)
+		}
+		if got := keys(e); got != w.keys {
+			t.Errorf("%s: keys %s, want %s", w.typ, got, w.keys)
+		}
+		w.values["src_ip"], w.values["src_port"], w.values["dst_ip"], w.values["dst_port"] = "10.0.0.1", "40000", "10.0.0.2", "443"
+		for k, v := range w.values {
+			if e.Value(k) != v {
+				t.Errorf("%s: %s %q, want %q", w.typ, k, e.Value(k), v)
+			}
+		}
+		if len(e.Type) > 32 || e.Time.Before(start) || e.Time.After(c.at) {
+			t.Errorf("%+v", e)
+		}
+	}
+	if ja4s := (*events)[2].Value("ja4s"); !strings.HasPrefix(ja4s, "t12") {
+		t.Errorf("ja4s %q", ja4s)
+	}
+
+	// The same client again: nothing new, from whatever port, until the window is over.
+	again := func() int {
+		before := len(*events)
+		c.client, c.seq = "10.0.0.1:40001", [2]uint32{5, 6}
+		c.open()
+		c.say(turns)
+		c.close()
+		return len(*events) - before
+	}
+	if n := again(); n != 0 {
+		t.Errorf("%d events for what was told: %+v", n, (*events)[len(*events)-n:])
+	}
+	if c := s.Counters(); c.Repeats != 0 {
+		t.Error("counters are brought up to date by Flush")
+	}
+	s.Flush()
+	if c := s.Counters(); c.Repeats != 5 || c.Events != 5 || c.Flows != 2 {
+		t.Errorf("%+v", c)
+	}
+	c.at = c.at.Add(5 * time.Minute)
+	if n := again(); n != 5 {
+		t.Errorf("%d events after the window", n)
+	}
+}
+
+func TestEventsOfTLS13(t *testing.T) {
+	t.Parallel()
+	s, events := collect(sniff.Config{})
+	c := newConnection(s)
+	c.say(tlsTurns(t, tls.VersionTLS13, "x.test")) // the capture starts after the handshake of TCP
+	var types []string
+	for _, e := range *events {
+		types = append(types, e.Type)
+		if e.Value("tls_version") != "TLS 1.3" || strings.Contains(keys(e), "ja4l") || strings.Contains(keys(e), "ja4s") {
+			t.Errorf("%+v", e)
+		}
+		if e.Value("resumption") != "session_id" {
+			t.Errorf("resumption %q", e.Value("resumption"))
+		}
+	}
+	if !slices.Equal(types, []string{"tls_client_hello", "tls_session"}) {
+		t.Errorf("%v", types)
+	}
+}
+
+// TestDirection checks what is told of whom when the decky is the client, and when there
+// is none.
+func TestDirection(t *testing.T) {
+	t.Parallel()
+	turns := tlsTurns(t, tls.VersionTLS12, "x.test")
+	s, events := collect(sniff.Config{})
+	c := newConnection(s)
+	c.client, c.server = "10.0.0.2:50000", "10.0.0.9:443"
+	c.open()
+	c.say(turns)
+	c.close()
+	for _, e := range *events {
+		if e.Type != "tcp_flow_timing" || e.Value("src_ip") != "10.0.0.9" || e.Value("dst_ip") != "10.0.0.2" {
+			t.Errorf("of what a decky does itself: %+v", e)
+		}
+	}
+	c = newConnection(s)
+	c.client, c.server = "10.0.0.8:50000", "10.0.0.9:443"
+	before := len(*events)
+	c.open()
+	c.say(turns)
+	s.Flush()
+	if n := s.Counters(); len(*events) != before || n.Elsewhere == 0 || n.Flows != 1 {
+		t.Errorf("between strangers: %+v", n)
+	}
+
+	var all []decnet.Event
+	s = sniff.New(sniff.Config{Sink: decnet.SinkFunc(func(e decnet.Event) { all = append(all, e) })})
+	c.s, c.seq = s, [2]uint32{1, 2}
+	c.open()
+	c.say(turns)
+	c.close()
+	if len(all) != 5 {
+		t.Errorf("%d events without a map", len(all))
+	}
+	for _, e := range all {
+		if e.Decky != "10.0.0.9" || e.Attacker.String() != "10.0.0.8" {
+			t.Errorf("%+v", e)
+		}
+	}
+}
+
+func TestDeckiesAreRefreshed(t *testing.T) {
+	t.Parallel()
+	var d sniff.Deckies
+	s, events := collect(sniff.Config{Deckies: d.Lookup})
+	c := newConnection(s)
+	c.open()
+	if len(*events) != 0 {
+		t.Fatalf("%+v", *events)
+	}
+	d.Set([]decnet.Decky{{Name: "new", Addr: netip.MustParseAddr("::ffff:10.0.0.2")}})
+	d.Set(nil)
+	c.seq = [2]uint32{7, 7}
+	c.open()
+	if len(*events) != 1 || (*events)[0].Decky != "new" {
+		t.Errorf("%+v", *events)
+	}
+}
+
+func TestFlowTiming(t *testing.T) {
+	t.Parallel()
+	timing := func(f func(c *connection)) []decnet.Event {
+		s, events := collect(sniff.Config{Dedup: -1})
+		c := newConnection(s)
+		f(c)
+		s.Flush()
+		return slices.DeleteFunc(*events, func(e decnet.Event) bool { return e.Type != "tcp_flow_timing" })
+	}
+	check := func(name string, events []decnet.Event, want map[string]string) {
+		t.Helper()
+		if len(events) != 1 {
+			t.Errorf("%s: %d events", name, len(events))
+			return
+		}
+		for k, v := range want {
+			if got := events[0].Value(k); got != v {
+				t.Errorf("%s: %s %q, want %q", name, k, got, v)
+			}
+		}
+	}
+	check("a login", timing(func(c *connection) {
+		c.open()
+		c.send(true, 0x18, []byte("user"))
+		c.step = 100 * time.Millisecond
+		c.send(false, 0x18, []byte("ok"))
+		c.close()
+	}), map[string]string{
+		"packets": "6", "bytes": "6", "duration_s": "0.140", "mean_iat_ms": "28.00",
+		"min_iat_ms": "10.00", "max_iat_ms": "100.00", "retransmits": "0",
+	})
+	check("data sent again, and data out of order", timing(func(c *connection) {
+		c.open()
+		from := c.seq[0]
+		for _, at := range []uint32{0, 4, 4, 12, 8, 8, 16, 0} {
+			c.seq[0] = from + at
+			c.send(true, 0x18, []byte("data"))
+		}
+	}), map[string]string{"packets": "11", "bytes": "32", "retransmits": "3"})
+	check("two packets, one sent again", timing(func(c *connection) {
+		c.send(true, 0x18, []byte("x"))
+		c.seq[0]--
+		c.send(true, 0x18, []byte("x"))
+	}), map[string]string{"packets": "2", "retransmits": "1"})
+	if events := timing(func(c *connection) { c.send(true, 2, nil); c.send(false, 0x14, nil) }); len(events) != 0 {
+		t.Errorf("a closed port: %+v", events)
+	}
+	check("a slow one", timing(func(c *connection) { c.step = time.Second; c.send(true, 2, nil); c.send(false, 0x14, nil) }),
+		map[string]string{"packets": "2", "duration_s": "1.000"})
+	if events := timing(func(c *connection) { c.open(); c.close(); c.send(false, 0x10, nil); c.send(true, 0x14, nil) }); len(events) != 1 {
+		t.Errorf("told %d times", len(events))
+	}
+
+	// An idle flow is over after two minutes, which other packets make known.
+	s, events := collect(sniff.Config{})
+	c := newConnection(s)
+	c.open()
+	c.send(true, 0x18, []byte("x"))
+	c.client, c.at = "10.0.0.7:1", c.at.Add(3*time.Minute)
+	c.send(true, 0x10, nil)
+	check("an idle flow", slices.DeleteFunc(*events, func(e decnet.Event) bool { return e.Type != "tcp_flow_timing" }), map[string]string{"packets": "4", "duration_s": "0.030"})
+}
+
+// TestReusedPort checks that a new connection between the same ports is one.
+func TestReusedPort(t *testing.T) {
+	t.Parallel()
+	s, events := collect(sniff.Config{Dedup: -1})
+	c := newConnection(s)
+	turns := tlsTurns(t, tls.VersionTLS13, "x.test")
+	for i := range uint32(3) {
+		c.seq = [2]uint32{i * 1e9, i}
+		c.open()
+		c.say(turns)
+	}
+	hellos := 0
+	for _, e := range *events {
+		if e.Type == "tls_client_hello" {
+			hellos++
+		}
+	}
+	if hellos != 3 {
+		t.Errorf("%d hellos", hellos)
+	}
+}

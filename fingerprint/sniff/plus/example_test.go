@@ -1,0 +1,28 @@
+package plus_test
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/decnet/decnet/fingerprint/sniff"
+	"github.com/decnet/decnet/fingerprint/sniff/plus"
+)
+
+func ExampleNew() {
+	f, err := os.Open("../testdata/edge/pcap/edge-a-raw.pcap")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer f.Close()
+	err = sniff.Fingerprints(f, func(r sniff.Result) {
+		if r.Kind == "ja4s" {
+			fmt.Println(r.Server, r.Value)
+		}
+	}, plus.New())
+	if err != nil {
+		fmt.Println(err)
+	}
+	// Output:
+	// x
+}
