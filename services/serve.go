@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/netip"
 	"sync"
 	"time"
 )
@@ -11,6 +12,19 @@ import (
 // Handler talks to one attacker. The connection is closed when it returns. When ctx ends
 // the connection is closed under it, so that blocked reads and writes fail.
 type Handler func(ctx context.Context, c *Conn) error
+
+// Listen binds a TCP socket for a honeypot: without Multipath TCP, which Go offers by
+// default and the products do not, and with the first packet of each connection kept for
+// the connect event, where the kernel can.
+func Listen(ctx context.Context, addr netip.AddrPort) (net.Listener, error) {
+	var lc net.ListenConfig
+	lc.SetMultipathTCP(false)
+	l, err := lc.Listen(ctx, "tcp", addr.String())
+	if err == nil {
+		saveSYN(l)
+	}
+	return l, err
+}
 
 // ServeStream accepts connections from l and runs h for each in a goroutine of its own,
 // under lim. When lim.Conns are open, the one that has been silent longest is closed to

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -257,5 +258,38 @@ func TestCaptureWithoutStoreMeasures(t *testing.T) {
 	}
 	if got.Type != "file_captured" || got.Value("sha256") != a.SHA256 || got.Value("size") != "3" || got.Value("orig_path") != "/tmp/x" {
 		t.Errorf("%+v", got)
+	}
+}
+
+func TestConnectNamesTheSystem(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS != "linux" {
+		t.Skip("this kernel does not keep the first packet of a connection")
+	}
+	for _, addr := range []string{"127.0.0.1:0", "[::1]:0"} {
+		l, err := services.Listen(t.Context(), netip.MustParseAddrPort(addr))
+		if err != nil {
+			t.Fatal(err)
+		}
+		events := make(chan decnet.Event, 2)
+		env := services.Env{Decky: "d", Sink: decnet.SinkFunc(func(e decnet.Event) { events <- e })}.Complete()
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error)
+		go func() {
+			done <- env.Serve(ctx, "svc", []services.Socket{{Stream: l}}, func(context.Context, *services.Session) error { return nil })
+		}()
+		c, err := net.Dial("tcp", l.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Close()
+		e := <-events
+		if e.Value("os_guess") != "linux" || e.Value("hop_distance") != "0" || e.Value("ttl") != "64" || !strings.HasPrefix(e.Value("options_sig"), "M,") || e.Value("p0f") == "" {
+			t.Errorf("%s: %+v", addr, e)
+		}
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
 	}
 }

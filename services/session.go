@@ -18,6 +18,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/decnet/decnet"
+	"github.com/decnet/decnet/fingerprint"
 )
 
 // maxValue bounds one value of an event. What is longer is cut there, and a field
@@ -39,9 +40,10 @@ type Session struct {
 type SessionHandler func(ctx context.Context, s *Session) error
 
 // Serve runs h for every connection to the stream sockets of service, under e.Limits,
-// which all of them share. It emits connect (src_ip, src_port, dst_ip, dst_port) before
-// h runs and disconnect (src_ip, src_port, duration_ms, bytes_in, bytes_out, reason)
-// after, and reports a panic in h to e.Log. It is the body of most Server.Serve methods,
+// which all of them share. It emits connect (src_ip, src_port, dst_ip, dst_port, and from
+// the first packet, where the kernel keeps it: p0f, options_sig, ttl, hop_distance,
+// os_guess) before h runs, disconnect (src_ip, src_port, duration_ms, bytes_in, bytes_out,
+// reason) after, and reports a panic in h to e.Log. It is the body of most Server.Serve methods,
 // and it returns as they must.
 func (e *Env) Serve(ctx context.Context, service string, socks []Socket, h SessionHandler) error {
 	ctx, cancel := context.WithCancel(ctx)
@@ -64,7 +66,7 @@ func (e *Env) Serve(ctx context.Context, service string, socks []Socket, h Sessi
 func (e *Env) session(ctx context.Context, service string, port Port, c *Conn, h SessionHandler) (err error) {
 	s := e.NewSession(service, c)
 	start := time.Now()
-	s.Emit("connect", decnet.F("dst_ip", c.Local.Addr().String()), decnet.F("dst_port", strconv.Itoa(int(port.Number))))
+	s.Emit("connect", connectFields(c, port)...)
 	defer func() {
 		why := reason(err)
 		if p := recover(); p != nil {
@@ -78,6 +80,25 @@ func (e *Env) session(ctx context.Context, service string, port Port, c *Conn, h
 			decnet.F("reason", why))
 	}()
 	return h(ctx, s)
+}
+
+// connectFields describes the connection and, where the kernel has kept its first packet,
+// the system that sent it.
+func connectFields(c *Conn, port Port) []decnet.Field {
+	fields := []decnet.Field{
+		decnet.F("dst_ip", c.Local.Addr().String()),
+		decnet.F("dst_port", strconv.Itoa(int(port.Number))),
+	}
+	var syn fingerprint.SYN
+	if syn.Parse(savedSYN(c.Conn)) != nil {
+		return fields
+	}
+	return append(fields,
+		decnet.F("p0f", syn.P0f(nil)),
+		decnet.F("options_sig", syn.OptionsSignature()),
+		decnet.F("ttl", strconv.Itoa(int(syn.TTL))),
+		decnet.F("hop_distance", strconv.Itoa(syn.HopDistance())),
+		decnet.F("os_guess", syn.OS().Name))
 }
 
 // NewSession makes a Session for a connection that the caller accepted, without events.

@@ -125,15 +125,15 @@ func (e *BindError) Failures() []string { return e.failures }
 func (e *BindError) Unwrap() []error { return e.kinds }
 
 func listen(ctx context.Context, e endpoint) (*socket, error) {
-	var lc net.ListenConfig
 	if e.network == "udp" {
+		var lc net.ListenConfig
 		c, err := lc.ListenPacket(ctx, "udp", e.addr.String())
 		if err != nil {
 			return nil, err
 		}
 		return &socket{packet: c.(*net.UDPConn)}, nil
 	}
-	l, err := lc.Listen(ctx, "tcp", e.addr.String())
+	l, err := services.Listen(ctx, e.addr)
 	if err != nil {
 		return nil, err
 	}

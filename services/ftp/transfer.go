@@ -93,7 +93,6 @@ func (c *session) epsv(arg string) {
 // listen opens the passive listener on the local address of the control connection.
 func (c *session) listen() (port int, ok bool) {
 	c.data.close()
-	lc := net.ListenConfig{}
 	var err error
 	for range bindTries {
 		var raw [4]byte
@@ -101,7 +100,7 @@ func (c *session) listen() (port int, ok bool) {
 		n := uint32(raw[0])<<24 | uint32(raw[1])<<16 | uint32(raw[2])<<8 | uint32(raw[3])
 		port = c.srv.pasvMin + int(n%uint32(c.srv.pasvMax-c.srv.pasvMin+1))
 		at := netip.AddrPortFrom(c.Local.Addr(), uint16(port))
-		if c.data.listener, err = lc.Listen(c.ctx, "tcp", at.String()); err == nil {
+		if c.data.listener, err = services.Listen(c.ctx, at); err == nil {
 			return port, true
 		}
 	}

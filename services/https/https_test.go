@@ -145,7 +145,7 @@ func fileExists(name string) bool { _, err := os.Stat(name); return err == nil }
 func TestSessionEventNamesTheClient(t *testing.T) {
 	d := start(t, services.Config{"fake_app": "nginx_default"}, 1)
 	ask(t, d.Dial(t, port), &tls.Config{ServerName: "shop.example", NextProtos: []string{"h2", "http/1.1"}}, "GET / HTTP/1.0\r\n\r\n")
-	e := d.Wait(t, "session", map[string]string{"sni": "shop.example", "alpn": "http/1.1", "tls_version": "TLS 1.3"})
+	e := d.Wait(t, "session", map[string]string{"sni": "shop.example", "alpn": "h2,http/1.1", "tls_version": "TLS 1.3"})
 	if !regexp.MustCompile(`^[0-9a-f]{32}$`).MatchString(e.Value("ja3")) {
 		t.Errorf("ja3 is %q", e.Value("ja3"))
 	}
@@ -201,7 +201,7 @@ func TestCurlAndOpenSSL(t *testing.T) {
 	if !strings.Contains(out, "TLSv1.2") || !strings.Contains(out, "ECDHE-RSA-AES256-GCM-SHA384") {
 		t.Errorf("openssl: %s", out)
 	}
-	d.Wait(t, "session", map[string]string{"sni": "x.example", "alpn": "http/1.1", "tls_version": "TLS 1.2"})
+	d.Wait(t, "session", map[string]string{"sni": "x.example", "alpn": "h2,http/1.1", "tls_version": "TLS 1.2"})
 	if out = client(t, "openssl", "s_client", "-connect", addr, "-tls1_1", "-brief"); !strings.Contains(out, "alert") && !strings.Contains(out, "error") {
 		t.Errorf("TLS 1.1 is accepted: %s", out)
 	}

@@ -78,6 +78,9 @@ func (c *conn) startTLS(request []byte) ([]byte, error) {
 	if err := t.HandshakeContext(c.ctx); err != nil {
 		return nil, fmt.Errorf("mysql: tls: %w", err)
 	}
+	state := t.ConnectionState()
+	c.hello = append(c.srv.hellos.Fields(c.session, c.session.Opening()),
+		decnet.F("tls_version", tls.VersionName(state.Version)), decnet.F("tls_cipher", tls.CipherSuiteName(state.CipherSuite)))
 	c.stream, c.r, c.secure = t, t, true
 	c.caps = uint32(request[0]) | uint32(request[1])<<8
 	return c.read()

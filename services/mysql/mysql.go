@@ -25,6 +25,7 @@ import (
 	"github.com/decnet/decnet"
 	"github.com/decnet/decnet/services"
 	"github.com/decnet/decnet/services/internal/keys"
+	"github.com/decnet/decnet/services/internal/tlshello"
 )
 
 const (
@@ -68,6 +69,7 @@ type server struct {
 	worlds   *worlds
 	rsa      func() *rsa.PrivateKey
 	tls      func() (*tls.Config, error)
+	hellos   tlshello.Watch
 	vars     map[string]string
 
 	mu    sync.Mutex

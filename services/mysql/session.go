@@ -39,7 +39,8 @@ type conn struct {
 	user     string
 	database string
 	secure   bool
-	greeted  bool // a session event was made
+	hello    []decnet.Field // of the session event, from TLS
+	greeted  bool           // a session event was made
 
 	world       *world
 	autocommit  bool
@@ -340,5 +341,5 @@ func (c *conn) greet(res response) {
 	if len(res.attrs) > 0 {
 		fields = append(fields, decnet.F("attributes", attrsJSON(res.attrs)))
 	}
-	c.session.Emit("session", fields...)
+	c.session.Emit("session", append(fields, c.hello...)...)
 }

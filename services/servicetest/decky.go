@@ -71,7 +71,7 @@ func Start(t testing.TB, s services.Service, cfg services.Config, n byte, env se
 		if p.Network != "tcp" {
 			continue
 		}
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+		l, err := services.Listen(context.Background(), netip.MustParseAddrPort("127.0.0.1:0"))
 		if err != nil {
 			t.Fatal(err)
 		}

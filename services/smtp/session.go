@@ -263,11 +263,10 @@ func (c *session) startTLS(argv []string) error {
 		return err
 	}
 	state := conn.ConnectionState()
-	c.Emit("session",
+	c.Emit("session", append(c.srv.hellos.Fields(c.Session, c.Opening()),
 		decnet.F("helo", c.helo),
 		decnet.F("tls_version", tls.VersionName(state.Version)),
-		decnet.F("tls_cipher", tls.CipherSuiteName(state.CipherSuite)),
-		decnet.F("sni", state.ServerName))
+		decnet.F("tls_cipher", tls.CipherSuiteName(state.CipherSuite)))...)
 	c.mail.abandon()
 	c.tls, c.helo, c.authUser = conn, "", ""
 	c.in.Reset(conn)

@@ -32,6 +32,9 @@ const Memory = ":memory:"
 
 const defaultBusy = 30 * time.Second
 
+// maxIdle is when a connection that nobody needs is closed, and its page cache with it.
+const maxIdle = 10 * time.Second
+
 // Config says how a file is opened. The zero value is the usual one.
 type Config struct {
 	BusyTimeout time.Duration    // how long to wait for a lock that another process holds; 0: 30 s
@@ -85,7 +88,8 @@ func open(ctx context.Context, path string, cfg Config) (p pools, err error) {
 	}
 	readers := cmp.Or(cfg.Readers, 4)
 	p.reader = pool(connector(path, busy, readerPragmas), readers, min(readers, 2))
-	p.reader.SetConnMaxIdleTime(time.Minute)
+	p.reader.SetConnMaxIdleTime(maxIdle)
+	p.writer.SetConnMaxIdleTime(maxIdle)
 	return p, nil
 }
 

@@ -91,11 +91,10 @@ func newTransport(id services.Identity, cfg services.Config, profile tlsProfile)
 	return &transport{profile, config}, nil
 }
 
-// server starts TLS on nc. hello is called with what the client offers.
-func (t *transport) server(nc net.Conn, hello func(*tls.ClientHelloInfo)) *tls.Conn {
+// server starts TLS on nc.
+func (t *transport) server(nc net.Conn) *tls.Conn {
 	config := t.config.Clone()
 	config.GetConfigForClient = func(h *tls.ClientHelloInfo) (*tls.Config, error) {
-		hello(h)
 		chosen := t.config.Clone()
 		if t.profile.optionalALPN && !slices.Contains(h.SupportedProtos, "http/1.1") {
 			chosen.NextProtos = nil
@@ -204,11 +203,10 @@ func (s *Server) secure(ctx context.Context, session *services.Session) error {
 	if !firstTLS(c.unread()[0]) {
 		return s.withoutTLS(ctx, c)
 	}
-	var offered *tls.ClientHelloInfo
-	wrapped := s.tls.server(&replay{session, c.unread()}, func(h *tls.ClientHelloInfo) { offered = h })
+	wrapped := s.tls.server(&replay{session, c.unread()})
 	session.SetIdle(min(c.idle, s.bounds().head))
 	err := wrapped.HandshakeContext(ctx)
-	s.reportHello(session, offered, wrapped.ConnectionState(), err)
+	s.reportHello(session, wrapped.ConnectionState(), err)
 	if err != nil {
 		return err
 	}
@@ -216,18 +214,14 @@ func (s *Server) secure(ctx context.Context, session *services.Session) error {
 }
 
 // reportHello emits the session event of a TLS client.
-func (s *Server) reportHello(session *services.Session, h *tls.ClientHelloInfo, state tls.ConnectionState, err error) {
-	opening := session.Opening()
-	if h == nil {
-		return
-	}
-	fields := []decnet.Field{decnet.F("sni", h.ServerName), decnet.F("alpn", state.NegotiatedProtocol)}
-	if err == nil {
-		fields = append(fields, decnet.F("tls_version", tls.VersionName(state.Version)), decnet.F("tls_cipher", tls.CipherSuiteName(state.CipherSuite)))
-	} else {
+func (s *Server) reportHello(session *services.Session, state tls.ConnectionState, err error) {
+	fields := s.hellos.Fields(session, session.Opening())
+	if err != nil {
 		fields = append(fields, decnet.F("error", err.Error()))
+	} else {
+		fields = append(fields, decnet.F("tls_version", tls.VersionName(state.Version)), decnet.F("tls_cipher", tls.CipherSuiteName(state.CipherSuite)))
 	}
-	session.Emit("session", append(fields, helloFingerprints(opening)...)...)
+	session.Emit("session", fields...)
 }
 
 // withoutTLS answers a client that speaks something else than TLS.

@@ -318,7 +318,7 @@ type rawRequest struct {
 // converse sends raw to addr and returns what comes back within a moment of silence, and
 // how the connection was left.
 func converse(addr string, raw rawRequest, quiet time.Duration) (string, error) {
-	c, err := net.DialTimeout("tcp", addr, 5*time.Second)
+	c, err := net.DialTimeout("tcp", addr, 20*time.Second)
 	if err != nil {
 		return "", err
 	}
