@@ -1,0 +1,347 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sort"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/decnet/decnet"
+	"github.com/decnet/decnet/api"
+	"github.com/decnet/decnet/collector"
+	"github.com/decnet/decnet/collector/forward"
+	"github.com/decnet/decnet/collector/ingest"
+	"github.com/decnet/decnet/collector/quarantine"
+	"github.com/decnet/decnet/correlate/profile"
+	"github.com/decnet/decnet/fingerprint/probe"
+	"github.com/decnet/decnet/fleet"
+	"github.com/decnet/decnet/fleet/local"
+	"github.com/decnet/decnet/rfc5424"
+	"github.com/decnet/decnet/services"
+	"github.com/decnet/decnet/services/all"
+	"github.com/decnet/decnet/store"
+	"github.com/decnet/decnet/store/sqlite"
+)
+
+// assembly is the whole system in one process. This is the place to start from for a
+// daemon of your own: another registry, another store, another sink beside the collector.
+type assembly struct {
+	registry  *services.Registry
+	db        store.Repository
+	collector *collector.Collector
+	forwarder *forward.Forwarder // nil without a log target
+	prober    *probe.Worker      // nil without --probe
+	watcher   *watcher
+	ingester  *ingest.Ingester
+	profiler  *profile.Profiler
+	hub       *api.Hub
+	runtime   *local.Runtime
+	server    *http.Server
+	listener  net.Listener
+	log       *slog.Logger
+}
+
+// run starts the system, says that it is ready, and runs it until ctx ends.
+func (f *upFlags) run(ctx context.Context, std streams, env func(string) string) (err error) {
+	registry, err := all.Registry()
+	if err != nil {
+		return err
+	}
+	if f.config != "" {
+		if f.ini, err = os.ReadFile(f.config); err != nil {
+			return fmt.Errorf("--config: %w", err)
+		}
+	}
+	if _, err := f.plan(registry, decnet.Fleet{}); err != nil {
+		return err // before anything is changed
+	}
+	if err := makeData(f.data); err != nil {
+		return err
+	}
+	lock, err := lockData(f.data)
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	secret, err := tokenSecret(f.data, env)
+	if err != nil {
+		return err
+	}
+	path, err := f.file()
+	if err != nil {
+		return err
+	}
+	db, err := sqlite.Open(ctx, path, sqlite.Config{})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	users, err := db.Users(ctx)
+	if err != nil {
+		return err
+	}
+	// Hashing the first password takes a quarter of a second, in which the rest starts.
+	var first *admin
+	var hashing sync.WaitGroup
+	if len(users) == 0 {
+		hashing.Go(func() { first = newAdmin(env) })
+		defer hashing.Wait()
+	}
+	files, err := quarantine.New(filepath.Join(f.data, "artifacts"), quarantine.Options{})
+	if err != nil {
+		return err
+	}
+	defer files.Close()
+	a := &assembly{registry: registry, db: db, log: slog.New(rfc5424.NewHandler(std.err, rfc5424.HandlerOptions{}))}
+	defer a.release()
+	sink, closeSink, err := a.collect(ctx, f, std)
+	if err != nil {
+		return err
+	}
+	defer closeSink()
+	if err := a.listen(ctx, f.api, api.Config{
+		Store: db, Secret: secret, Artifacts: files, Hub: a.hub, Health: a.health, Log: a.log, Origins: origins(env),
+	}); err != nil {
+		return err
+	}
+	plan, err := a.deploy(ctx, f, local.Options{
+		Sink: sink, Log: a.log, Artifacts: files, PortOffset: f.portOffset, Limits: services.Limits{Conns: f.maxConns},
+	})
+	if err != nil {
+		return err
+	}
+	if hashing.Wait(); first != nil {
+		if err := first.create(ctx, db); err != nil {
+			return err
+		}
+	}
+	if err := db.SetState(ctx, store.FleetKey, plan); err != nil {
+		return err
+	}
+	if err := a.announce(ctx, std.out, f, first); err != nil {
+		return err
+	}
+	return runStages(ctx, a.stages())
+}
+
+// release gives back the sockets of a system that did not start, and does nothing to one
+// that has stopped.
+func (a *assembly) release() {
+	if a.listener != nil {
+		a.listener.Close()
+	}
+	if a.runtime != nil {
+		_ = a.runtime.Down(context.Background())
+	}
+}
+
+// collect makes everything between a honeypot's event and the store.
+func (a *assembly) collect(ctx context.Context, f *upFlags, std streams) (decnet.Sink, func(), error) {
+	base := filepath.Join(f.data, "decnet.log")
+	var err error
+	if a.collector, err = collector.New(base, collector.Options{Log: a.log}); err != nil {
+		return nil, nil, err
+	}
+	sinks, done := []decnet.Sink{a.collector}, func() {}
+	if f.logTarget != "" {
+		if a.forwarder, err = forward.New(f.logTarget, forward.Options{Log: a.log}); err != nil {
+			return nil, nil, err
+		}
+		sinks = append(sinks, a.forwarder)
+	}
+	if f.probe {
+		allow, err := f.allowed()
+		if err != nil {
+			return nil, nil, err
+		}
+		a.prober = a.newProber(ctx, allow)
+		sinks = append(sinks, a.prober)
+	}
+	if isTerminal(std.out) {
+		c := newConsole(std.out, colourful(std.out))
+		sinks, done = append(sinks, c), c.Close
+	}
+	a.profiler = profile.New(a.db, profile.Options{Log: a.log})
+	a.hub = api.NewHub(a.db, a.log, nil)
+	a.ingester = ingest.New(a.db, collector.Records(base), ingest.Options{
+		Source:   "spool",
+		Log:      a.log,
+		OnCommit: func(int64) { a.profiler.Wake(); a.hub.Wake() },
+	})
+	return decnet.Tee(sinks...), done, nil
+}
+
+// deploy plans the fleet and binds its sockets. It returns the fleet document, which all
+// parts of the system read; that of the last time still holds.
+func (a *assembly) deploy(ctx context.Context, f *upFlags, opt local.Options) (json.RawMessage, error) {
+	var last decnet.Fleet
+	doc, err := a.db.State(ctx, store.FleetKey)
+	if err == nil {
+		err = json.Unmarshal(doc, &last)
+	} else if errors.Is(err, decnet.ErrNotFound) {
+		err = nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("fleet document: %w", err)
+	}
+	plan, err := f.plan(a.registry, last)
+	if err != nil {
+		return nil, err
+	}
+	a.runtime = local.New(a.registry, opt)
+	if err := a.runtime.Apply(ctx, plan); err != nil {
+		return nil, err
+	}
+	a.watcher = newWatcher(a.collector, plan.Deckies)
+	return json.Marshal(plan)
+}
+
+// listen binds the API.
+func (a *assembly) listen(ctx context.Context, addr string, cfg api.Config) error {
+	handler, err := api.New(cfg)
+	if err != nil {
+		return err
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/api/v1/", http.StripPrefix("/api/v1", handler))
+	a.server = &http.Server{
+		Handler:           mux,
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       30 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          slog.NewLogLogger(a.log.Handler(), slog.LevelWarn),
+	}
+	if a.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", addr); err != nil {
+		return fmt.Errorf("--api: %w", err)
+	}
+	return nil
+}
+
+// stages lists the parts in the order in which they end: what an earlier one still
+// produces, a later one still takes.
+func (a *assembly) stages() []stage {
+	list := []stage{{name: "fleet", run: a.runtime.Run}, {name: "sniffer", run: a.watcher.run}}
+	if a.forwarder != nil {
+		list = append(list, stage{name: "log target", run: a.forwarder.Run})
+	}
+	if a.prober != nil {
+		list = append(list, stage{name: "prober", run: a.prober.Run})
+	}
+	return append(list,
+		stage{name: "collector", run: func(ctx context.Context) error { return a.collector.Run(ctx) }},
+		stage{name: "ingester", run: a.ingester.Run, finish: a.ingester.CatchUp},
+		stage{name: "profiler", run: a.profiler.Run, finish: func(ctx context.Context) error {
+			_, err := a.profiler.CatchUp(ctx)
+			return err
+		}},
+		stage{name: "live stream", run: a.hub.Run},
+		stage{name: "memory", run: giveBackMemory},
+		stage{name: "api", run: a.serve, finish: func(ctx context.Context) error {
+			if a.server.Shutdown(ctx) == nil {
+				return nil
+			}
+			return a.server.Close()
+		}},
+	)
+}
+
+// serve answers requests until ctx ends, and then takes no new ones.
+func (a *assembly) serve(ctx context.Context) error {
+	stop := context.AfterFunc(ctx, func() { a.listener.Close() })
+	defer stop()
+	if err := a.server.Serve(a.listener); ctx.Err() == nil {
+		return err
+	}
+	return nil
+}
+
+// health reports the parts that run.
+func (a *assembly) health() []api.Worker {
+	fleetErr := func() error {
+		deckies, err := a.runtime.Status(context.Background())
+		if err != nil {
+			return err
+		}
+		var down []string
+		for _, d := range deckies {
+			for _, s := range d.Services {
+				if s.State != fleet.StateUp {
+					down = append(down, d.Name+"/"+s.Name)
+				}
+			}
+		}
+		if len(down) > 0 {
+			return fmt.Errorf("down: %s", strings.Join(down, ", "))
+		}
+		return nil
+	}()
+	workers := []api.Worker{
+		{Name: "fleet", Err: fleetErr},
+		{Name: "collector_worker", Critical: true, Err: a.collector.Status().Err},
+		{Name: "ingestion_worker", Critical: true, Err: a.ingester.Status().Err},
+		{Name: "attacker_worker", Err: a.profiler.Err()},
+		{Name: "sniffer_worker", Err: a.watcher.Err()},
+	}
+	if a.forwarder != nil {
+		_, err := a.forwarder.Status()
+		workers = append(workers, api.Worker{Name: "log_target", Err: err})
+	}
+	return workers
+}
+
+// origins returns the browser origins that may call the API.
+func origins(env func(string) string) []string {
+	return strings.FieldsFunc(env("DECNET_CORS_ORIGINS"), func(r rune) bool { return r == ',' || r == ' ' })
+}
+
+// announce prints what there is to attack, where the API is and how to log in, and last
+// the line that says that all of it is up.
+func (a *assembly) announce(ctx context.Context, out io.Writer, f *upFlags, first *admin) error {
+	deckies, err := a.runtime.Status(ctx)
+	if err != nil {
+		return err
+	}
+	var rows [][]string
+	for _, d := range deckies {
+		var names []string
+		for _, s := range d.Services {
+			names = append(names, s.Name+" "+portList(s.Ports, f.portOffset))
+		}
+		rows = append(rows, []string{d.Name, d.Addr.String(), d.Hostname, strings.Join(names, ", ")})
+	}
+	printTable(out, []string{"DECKY", "ADDRESS", "HOST NAME", "SERVICES"}, rows)
+	fmt.Fprintf(out, "\nAPI:      http://%s/api/v1\n", a.listener.Addr())
+	if first != nil {
+		fmt.Fprintf(out, "user:     %s\n", first.name)
+		if first.generated {
+			fmt.Fprintf(out, "password: %s (shown once; to be changed at the first log-in)\n", first.password)
+		}
+	}
+	_, err = fmt.Fprintf(out, "logs:     %s, %s\n\ndecnetd: ready\n", filepath.Join(f.data, "decnet.log"), filepath.Join(f.data, "decnet.json"))
+	return err
+}
+
+func portList(ports []services.Port, offset int) string {
+	numbers := make([]int, len(ports))
+	for i, p := range ports {
+		numbers[i] = int(p.Number) + offset
+	}
+	sort.Ints(numbers)
+	texts := make([]string, len(numbers))
+	for i, n := range numbers {
+		texts[i] = strconv.Itoa(n)
+	}
+	return strings.Join(texts, "+")
+}

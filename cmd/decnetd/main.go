@@ -1,0 +1,121 @@
+// Command decnetd runs a deception network, or one part of it.
+//
+// It is thin: each command parses flags, puts exported packages together and prints. To
+// build a daemon of your own, with honeypots of your own, start from assembly.go: it makes
+// a registry, a runtime, a collector, an ingester, a profiler and an API, and runs each in
+// one line.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/decnet/decnet"
+)
+
+// Exit statuses.
+const (
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(run(ctx, os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr}, os.Getenv))
+}
+
+// streams are the standard streams of a command.
+type streams struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+// run is main without the process: it returns the exit status.
+func run(ctx context.Context, args []string, std streams, env func(string) string) int {
+	root := newRoot(std, env)
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return 0
+	}
+	fmt.Fprintln(std.err, "decnetd:", explain(err))
+	var usage *usageError
+	if errors.As(err, &usage) {
+		return exitUsage
+	}
+	return exitFailed
+}
+
+// explain returns err as one line for people, without the kind of error that it ends with
+// for programs.
+func explain(err error) string {
+	text := strings.ReplaceAll(err.Error(), "\n", "; ")
+	for _, kind := range []error{decnet.ErrNotFound, decnet.ErrConflict, decnet.ErrInvalid, decnet.ErrSemantic} {
+		text = strings.TrimSuffix(text, ": "+kind.Error())
+	}
+	return plain(text)
+}
+
+// usageError says that the command line is wrong.
+type usageError struct{ err error }
+
+func (e *usageError) Error() string { return e.err.Error() }
+func (e *usageError) Unwrap() error { return e.err }
+
+func newRoot(std streams, env func(string) string) *cobra.Command {
+	root := &cobra.Command{
+		Use:           "decnetd",
+		Short:         "A network of fake machines that tells who attacks it",
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return cmd.Help()
+		},
+	}
+	root.SetIn(std.in)
+	root.SetOut(std.out)
+	root.SetErr(std.err)
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return &usageError{fmt.Errorf("%w (see %s --help)", err, cmd.CommandPath())}
+	})
+	root.AddCommand(
+		newUp(env),
+		newServices(),
+		newArchetypes(),
+		newDistros(),
+		newFingerprint(),
+		newSniff(),
+		newProbe(),
+		newCorrelate(),
+		newUser(),
+		newDB(),
+		newVersion(),
+	)
+	checkArgs(root)
+	return root
+}
+
+// checkArgs makes a wrong number of arguments a usage error, in c and below.
+func checkArgs(c *cobra.Command) {
+	if check := c.Args; check != nil {
+		c.Args = func(cmd *cobra.Command, args []string) error {
+			if err := check(cmd, args); err != nil {
+				return &usageError{fmt.Errorf("%w (see %s --help)", err, cmd.CommandPath())}
+			}
+			return nil
+		}
+	}
+	for _, sub := range c.Commands() {
+		checkArgs(sub)
+	}
+}

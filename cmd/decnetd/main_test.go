@@ -1,0 +1,160 @@
+package main
+
+import (
+	"bytes"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// environment is the environment of a command, which sees nothing of that of the test.
+type environment map[string]string
+
+func (e environment) get(name string) string { return e[name] }
+
+// result is what a command leaves behind.
+type result struct {
+	status   int
+	out, err string
+}
+
+// decnetd runs a command to its end.
+func decnetd(t *testing.T, stdin string, args ...string) result {
+	t.Helper()
+	return decnetdIn(t, nil, stdin, args...)
+}
+
+func decnetdIn(t *testing.T, env environment, stdin string, args ...string) result {
+	t.Helper()
+	var out, err bytes.Buffer
+	status := run(t.Context(), args, streams{strings.NewReader(stdin), &out, &err}, env.get)
+	return result{status, out.String(), err.String()}
+}
+
+// succeed runs a command that must not fail and returns what it printed.
+func succeed(t *testing.T, stdin string, args ...string) string {
+	t.Helper()
+	r := decnetd(t, stdin, args...)
+	if r.status != 0 || r.err != "" {
+		t.Fatalf("decnetd %s: status %d, %s", strings.Join(args, " "), r.status, r.err)
+	}
+	return r.out
+}
+
+// refused checks that a command failed with a status and one line that holds the parts,
+// and printed nothing else.
+func refused(t *testing.T, r result, status int, parts ...string) {
+	t.Helper()
+	if r.status != status {
+		t.Errorf("status %d, want %d", r.status, status)
+	}
+	if r.out != "" {
+		t.Errorf("printed %q", r.out)
+	}
+	if !strings.HasPrefix(r.err, "decnetd: ") || strings.Count(r.err, "\n") != 1 || !strings.HasSuffix(r.err, "\n") {
+		t.Errorf("not one line of decnetd: %q", r.err)
+	}
+	for _, p := range parts {
+		if !strings.Contains(r.err, p) {
+			t.Errorf("%q is not in %q", p, r.err)
+		}
+	}
+}
+
+// golden compares got with a file of testdata.
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", path, diff)
+	}
+}
+
+// writeFile writes a file of the operator and returns its path.
+func writeFile(t *testing.T, name, content string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestEveryCommandHelps(t *testing.T) {
+	t.Parallel()
+	for _, command := range []string{
+		"up", "services", "archetypes", "distros", "correlate", "version",
+		"user", "user add", "user list", "user passwd", "user delete",
+		"db", "db migrate", "db status", "db reset",
+	} {
+		for _, flag := range []string{"-h", "--help"} {
+			args := append(strings.Fields(command), flag)
+			if out := succeed(t, "", args...); !strings.Contains(out, "Usage:\n  decnetd "+command) {
+				t.Errorf("%v prints %s", args, out)
+			}
+		}
+	}
+	if out := succeed(t, "", []string{}...); !strings.Contains(out, "Available Commands:") {
+		t.Errorf("without arguments: %s", out)
+	}
+}
+
+func TestWrongCommandLines(t *testing.T) {
+	t.Parallel()
+	missing := filepath.Join(t.TempDir(), "missing")
+	for _, c := range []struct {
+		args   string
+		status int
+		says   string
+	}{
+		{"dance", exitUsage, `unknown command "dance"`},
+		{"db", exitUsage, "see decnetd db --help"},
+		{"db dance", exitUsage, "see decnetd db --help"},
+		{"user", exitUsage, "see decnetd user --help"},
+		{"user add", exitUsage, "accepts 1 arg(s)"},
+		{"user add a b", exitUsage, "accepts 1 arg(s)"},
+		{"user add x --role king", exitUsage, "--role must be admin or viewer"},
+		{"user add x\x1b[2J", exitUsage, "printable"},
+		{"user add " + strings.Repeat("x", 65), exitUsage, "1 to 64 bytes"},
+		{"services a b", exitUsage, "accepts at most 1"},
+		{"services nope", exitUsage, `"nope" is not one of ftp,`},
+		{"archetypes x", exitUsage, "see decnetd archetypes --help"},
+		{"version --yaml", exitUsage, "unknown flag: --yaml"},
+		{"up --deckies many", exitUsage, "--deckies"},
+		{"up nowhere", exitUsage, "see decnetd up --help"},
+		{"correlate", exitUsage, "see decnetd correlate --help"},
+		{"correlate --format xml -", exitUsage, "--format must be table, json or syslog"},
+		{"correlate --min-deckies 0 -", exitUsage, "--min-deckies must be at least 1"},
+		{"correlate " + missing, exitFailed, "no such file"},
+		{"user list --data " + missing, exitFailed, "run decnetd up first"},
+		{"user list --db mysql:u@tcp(h)/d", exitUsage, "give sqlite:FILE"},
+		{"db status --data " + missing, exitFailed, "run decnetd up first"},
+		{"db reset --yes --data " + missing, exitFailed, "run decnetd up first"},
+		{"db status --db " + missing, exitUsage, "sqlite:FILE"},
+	} {
+		t.Run(c.args, func(t *testing.T) {
+			refused(t, decnetd(t, "", strings.Split(c.args, " ")...), c.status, c.says)
+		})
+	}
+	if _, err := os.Stat(missing); err == nil {
+		t.Error("a wrong command line made the data directory")
+	}
+}

@@ -1,0 +1,175 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/decnet/decnet"
+	"github.com/decnet/decnet/collector/forward"
+	"github.com/decnet/decnet/fleet"
+	"github.com/decnet/decnet/fleet/local"
+	"github.com/decnet/decnet/services"
+)
+
+// upFlags are the flags of decnetd up.
+type upFlags struct {
+	state
+	config     string
+	deckies    int
+	archetype  string
+	services   []string
+	randomise  bool
+	seed       string
+	runtime    string
+	baseIP     string
+	portOffset int
+	api        string
+	logTarget  string
+	probe      bool
+	probeAllow []string
+	maxConns   int
+
+	planned bool   // a flag that says which deckies there are was given
+	moved   bool   // --base-ip was given
+	ini     []byte // what --config holds
+}
+
+func newUp(env func(string) string) *cobra.Command {
+	f := new(upFlags)
+	cmd := &cobra.Command{
+		Use:   "up",
+		Short: "The whole system in one process: fleet, collector, ingester, profiler and API",
+		Long: "The whole system in one process: fleet, collector, ingester, profiler and API.\n\n" +
+			"A second start on the same data directory continues where the first one stopped, with the same deckies\n" +
+			"unless --config or other flags say which ones there are.",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			for _, name := range []string{"deckies", "archetype", "services", "randomize-services", "seed"} {
+				f.planned = f.planned || cmd.Flags().Changed(name)
+			}
+			f.moved = cmd.Flags().Changed("base-ip")
+			if !cmd.Flags().Changed("port-offset") {
+				f.portOffset = local.PortOffset()
+			}
+			if err := f.check(); err != nil {
+				return &usageError{err}
+			}
+			if err := checkEnv(env); err != nil {
+				return err
+			}
+			err := f.run(cmd.Context(), streams{out: cmd.OutOrStdout(), err: cmd.ErrOrStderr()}, env)
+			if errors.Is(err, context.Canceled) && cmd.Context().Err() != nil {
+				return nil // told to stop while it started
+			}
+			return err
+		},
+	}
+	f.flags(cmd)
+	flags := cmd.Flags()
+	flags.StringVar(&f.config, "config", "", "fleet from an INI file")
+	flags.IntVar(&f.deckies, "deckies", 3, "number of deckies")
+	flags.StringVar(&f.archetype, "archetype", "", "archetype of all deckies (default: a different one each)")
+	flags.StringSliceVar(&f.services, "services", nil, "services of all deckies, separated by commas")
+	flags.BoolVar(&f.randomise, "randomize-services", false, "one to three services at random for each decky")
+	flags.StringVar(&f.seed, "seed", "", "makes the fleet reproducible (default: random, then kept)")
+	flags.StringVar(&f.runtime, "runtime", "local", "where deckies live: local")
+	flags.StringVar(&f.baseIP, "base-ip", "127.0.10.1", "address of the first decky; each further one takes the next")
+	flags.IntVar(&f.portOffset, "port-offset", 0, "added to every honeypot port (default 0, or 10000 when low ports may not be bound)")
+	flags.StringVar(&f.api, "api", "127.0.0.1:8000", "address of the API")
+	flags.StringVar(&f.logTarget, "log-target", "", "also forward every event as RFC 5424 over TCP to HOST:PORT, or tls:HOST:PORT")
+	flags.BoolVar(&f.probe, "probe", false, "probe attackers back: JARM, HASSH and TCP, each address once")
+	flags.StringSliceVar(&f.probeAllow, "probe-allow", nil, "networks that may be probed, separated by commas (default: all but special and own ones)")
+	flags.IntVar(&f.maxConns, "max-conns", 0, "open connections of one service of one decky (default 256)")
+	return cmd
+}
+
+// check finds what is wrong with the flags alone.
+func (f *upFlags) check() error {
+	if f.config != "" && f.planned {
+		return errors.New("--config says which deckies there are: it takes no --deckies, --archetype, --services, --randomize-services or --seed")
+	}
+	switch f.runtime {
+	case "local":
+	case "lan", "docker":
+		return fmt.Errorf("--runtime %s is not part of this version: only local is", f.runtime)
+	default:
+		return fmt.Errorf("--runtime must be local, not %q", f.runtime)
+	}
+	if a, err := netip.ParseAddr(f.baseIP); err != nil || a.Zone() != "" || a.IsUnspecified() || a.IsMulticast() {
+		return fmt.Errorf("--base-ip: %q is not the IP address of a machine", f.baseIP)
+	}
+	if f.portOffset < 0 || f.portOffset > 60000 {
+		return errors.New("--port-offset must be from 0 to 60000")
+	}
+	if f.deckies < 1 {
+		return errors.New("--deckies must be at least 1")
+	}
+	if f.maxConns < 0 {
+		return errors.New("--max-conns must not be negative")
+	}
+	if _, _, err := net.SplitHostPort(f.api); err != nil {
+		return fmt.Errorf("--api: %q is not of the form HOST:PORT", f.api)
+	}
+	if _, err := f.allowed(); err != nil {
+		return err
+	}
+	if len(f.probeAllow) > 0 && !f.probe {
+		return errors.New("--probe-allow limits --probe, which is not given")
+	}
+	if f.logTarget != "" {
+		if _, err := forward.New(f.logTarget, forward.Options{}); err != nil {
+			return fmt.Errorf("--log-target: %w", err)
+		}
+	}
+	_, err := f.file()
+	return err
+}
+
+// allowed returns the networks of --probe-allow.
+func (f *upFlags) allowed() ([]netip.Prefix, error) {
+	var list []netip.Prefix
+	for _, text := range f.probeAllow {
+		p, err := netip.ParsePrefix(text)
+		if err != nil {
+			return nil, fmt.Errorf("--probe-allow: %q is not a network such as 198.51.100.0/24", text)
+		}
+		list = append(list, p)
+	}
+	return list, nil
+}
+
+// plan returns the fleet that is asked for: that of the INI file, that of the flags, that
+// of the last time, or the default. A fleet keeps its seed from one start to the next, and
+// with it the keys and the bait of its deckies.
+func (f *upFlags) plan(registry *services.Registry, last decnet.Fleet) (decnet.Fleet, error) {
+	opt := fleet.Options{First: netip.MustParseAddr(f.baseIP), Seed: f.seed, Now: time.Now}
+	if opt.Seed == "" {
+		opt.Seed = last.Seed
+	}
+	if f.config != "" {
+		plan, err := fleet.FromINI(registry, f.ini, opt)
+		if err != nil {
+			return plan, fmt.Errorf("%s: %w", f.config, err)
+		}
+		if len(plan.Deckies) == 0 {
+			return plan, fmt.Errorf("%s: no section describes a decky", f.config)
+		}
+		return plan, nil
+	}
+	if !f.planned && !f.moved && len(last.Deckies) > 0 {
+		return last, nil
+	}
+	plan, err := fleet.FromFlags(registry, fleet.Flags{
+		Deckies: f.deckies, Archetype: f.archetype, Services: f.services, RandomServices: f.randomise,
+	}, opt)
+	if err != nil {
+		return plan, &usageError{err}
+	}
+	return plan, nil
+}
