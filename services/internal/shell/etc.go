@@ -486,15 +486,35 @@ const bashBashrc = `# System-wide .bashrc file for interactive bash(1) shells.
 shopt -s checkwinsize
 `
 
-func (m *Machine) sources() string {
-	c := m.release.Codename
-	switch m.release.ID {
-	case "ubuntu":
-		return "deb http://archive.ubuntu.com/ubuntu " + c + " main restricted universe multiverse\ndeb http://archive.ubuntu.com/ubuntu " + c + "-updates main restricted universe multiverse\ndeb http://security.ubuntu.com/ubuntu " + c + "-security main restricted universe multiverse\n"
-	case "kali":
-		return "deb http://http.kali.org/kali kali-rolling main contrib non-free non-free-firmware\n"
+// mirror is where packages come from: a host of the site, as on machines that cannot reach
+// the internet.
+func (m *Machine) mirror() string {
+	if m.id.Domain == "" {
+		return "mirror.internal"
 	}
-	return "deb http://deb.debian.org/debian " + c + " main non-free-firmware\ndeb http://deb.debian.org/debian " + c + "-updates main non-free-firmware\ndeb http://security.debian.org/debian-security " + c + "-security main non-free-firmware\n"
+	return "mirror." + m.id.Domain
+}
+
+// repositories are the lines of sources.list without "deb" and the sections.
+func (m *Machine) repositories() []string {
+	base, suite := "http://"+m.mirror()+"/"+m.release.ID, m.release.Codename
+	if m.release.ID == "kali" {
+		return []string{base + " " + suite}
+	}
+	return []string{base + " " + suite, base + " " + suite + "-updates", base + "-security " + suite + "-security"}
+}
+
+func (m *Machine) sources() string {
+	sections := map[string]string{
+		"ubuntu": " main restricted universe multiverse\n",
+		"kali":   " main contrib non-free non-free-firmware\n",
+		"debian": " main non-free-firmware\n",
+	}[m.release.ID]
+	var b strings.Builder
+	for _, r := range m.repositories() {
+		b.WriteString("deb " + r + sections)
+	}
+	return b.String()
 }
 
 // logs of a machine that is used a little every day.

@@ -262,16 +262,7 @@ func progApt(c *call) int {
 	if c.name == "apt" && !c.terminal() {
 		c.errln("\nWARNING: apt does not have a stable CLI interface. Use with caution in scripts.\n")
 	}
-	host := "deb.debian.org"
-	repos := []string{"http://deb.debian.org/debian " + m.release.Codename, "http://deb.debian.org/debian " + m.release.Codename + "-updates", "http://security.debian.org/debian-security " + m.release.Codename + "-security"}
-	switch m.release.ID {
-	case "ubuntu":
-		host = "archive.ubuntu.com"
-		repos = []string{"http://archive.ubuntu.com/ubuntu " + m.release.Codename, "http://archive.ubuntu.com/ubuntu " + m.release.Codename + "-updates", "http://security.ubuntu.com/ubuntu " + m.release.Codename + "-security"}
-	case "kali":
-		host = "http.kali.org"
-		repos = []string{"http://http.kali.org/kali kali-rolling"}
-	}
+	host, repos := m.mirror(), m.repositories()
 	rootOnly := slices.Contains([]string{"update", "upgrade", "install", "remove", "purge", "autoremove", "dist-upgrade", "full-upgrade", "clean"}, verb)
 	if rootOnly && c.cred.uid != 0 {
 		if verb == "update" {
@@ -452,13 +443,13 @@ func progYum(c *call) int {
 		c.print("Loaded plugins: fastestmirror\nDetermining fastest mirrors\n")
 		c.flush()
 		c.sleepFor(netWait)
-		c.errln("Could not retrieve mirrorlist http://mirrorlist.centos.org/?release=7&arch=x86_64&repo=os&infra=stock error was\n14: curl#6 - \"Could not resolve host: mirrorlist.centos.org; Unknown error\"\n\n\n One of the configured repositories failed (Unknown),\n and yum doesn't have enough cached data to continue.")
+		c.errln("Could not retrieve mirrorlist http://" + c.sh.m.mirror() + "/?release=7&arch=x86_64&repo=os&infra=stock error was\n14: curl#6 - \"Could not resolve host: " + c.sh.m.mirror() + "; Unknown error\"\n\n\n One of the configured repositories failed (Unknown),\n and yum doesn't have enough cached data to continue.")
 		return 1
 	}
 	c.print(c.sh.m.release.Name + " " + c.sh.m.release.VersionID + " - BaseOS                          0.0  B/s |   0  B     00:00    \n")
 	c.flush()
 	c.sleepFor(netWait)
-	host := map[string]string{"rocky": "mirrors.rockylinux.org", "fedora": "mirrors.fedoraproject.org"}[c.sh.m.release.ID]
+	host := c.sh.m.mirror()
 	c.errln("Errors during downloading metadata for repository 'baseos':\n  - Curl error (6): Couldn't resolve host name for https://" + host + "/mirrorlist?arch=x86_64&repo=BaseOS [Could not resolve host: " + host + "]\nError: Failed to download metadata for repo 'baseos': Cannot prepare internal mirrorlist: Curl error (6): Couldn't resolve host name")
 	return 1
 }
@@ -496,10 +487,10 @@ func progApk(c *call) int {
 		c.print("alpine-baselayout\nalpine-keys\napk-tools\nbusybox\nbusybox-binsh\nlibc-utils\nmusl\nmusl-utils\nopenssh\nscanelf\nssl_client\nzlib\n")
 		return 0
 	case "add", "update", "upgrade":
-		c.print("fetch https://dl-cdn.alpinelinux.org/alpine/v3.19/main/x86_64/APKINDEX.tar.gz\n")
+		c.print("fetch https://" + c.sh.m.mirror() + "/alpine/v3.19/main/x86_64/APKINDEX.tar.gz\n")
 		c.flush()
 		c.sleepFor(netWait)
-		c.errln("WARNING: fetching https://dl-cdn.alpinelinux.org/alpine/v3.19/main: temporary error (try again later)")
+		c.errln("WARNING: fetching https://" + c.sh.m.mirror() + "/alpine/v3.19/main: temporary error (try again later)")
 		if operands[0] == "add" && len(operands) > 1 {
 			c.errln("ERROR: unable to select packages:\n  " + operands[1] + " (no such package):\n    required by: world[" + operands[1] + "]")
 		}
