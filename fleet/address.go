@@ -88,16 +88,22 @@ func Covering(addrs []netip.Addr) netip.Prefix {
 // loopbackBase is the first address of a local fleet.
 var loopbackBase = netip.AddrFrom4([4]byte{127, 0, 10, 1})
 
-// nextLocal returns the first address from a upwards that taken does not refuse. It skips
-// IPv4 addresses that end in 0 or 255, which look like no machine's.
+// maxRefused bounds how many addresses in a row are looked at in vain: more than any fleet
+// takes, and less than a range such as that of multicast has.
+const maxRefused = 1 << 16
+
+// nextLocal returns the first address from a upwards that taken does not refuse, and the
+// zero Addr when there is none near. It skips IPv4 addresses that end in 0 or 255, which
+// look like no machine's.
 func nextLocal(a netip.Addr, taken func(netip.Addr) bool) netip.Addr {
-	for ; a.IsValid(); a = a.Next() {
-		if a.Is4() && (a.As4()[3] == 0 || a.As4()[3] == 255) {
-			continue
+	for range maxRefused {
+		if !a.IsValid() {
+			break
 		}
-		if !taken(a) {
+		if noMachine := a.Is4() && (a.As4()[3] == 0 || a.As4()[3] == 255); !noMachine && !taken(a) {
 			return a
 		}
+		a = a.Next()
 	}
 	return netip.Addr{}
 }

@@ -381,3 +381,13 @@ func TestArchetypesDistrosAndFamiliesFitTogether(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
+
+func TestFirstAddressOfNoMachineIsRefused(t *testing.T) {
+	t.Parallel()
+	for _, first := range []string{"fe80::1%lo", "ff02::1", "224.0.0.1"} {
+		_, err := fleet.FromFlags(registry(t), fleet.Flags{}, fleet.Options{First: netip.MustParseAddr(first)})
+		if !errors.Is(err, decnet.ErrSemantic) {
+			t.Errorf("%s: %v", first, err)
+		}
+	}
+}
