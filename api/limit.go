@@ -6,7 +6,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/hashicorp/golang-lru/v2/expirable"
+	"github.com/hashicorp/golang-lru/v2/simplelru"
 	"golang.org/x/time/rate"
 )
 
@@ -28,15 +28,12 @@ type loginLimits struct {
 	hashes chan struct{}
 
 	mu   sync.Mutex
-	keys *expirable.LRU[string, *rate.Limiter]
+	keys *simplelru.LRU[string, *rate.Limiter]
 }
 
 func newLoginLimits(now func() time.Time) *loginLimits {
-	return &loginLimits{
-		now:    now,
-		hashes: make(chan struct{}, loginHashes),
-		keys:   expirable.NewLRU[string, *rate.Limiter](loginKeys, nil, time.Hour),
-	}
+	keys, _ := simplelru.NewLRU[string, *rate.Limiter](loginKeys, nil) // fails for a size below 1 alone
+	return &loginLimits{now: now, hashes: make(chan struct{}, loginHashes), keys: keys}
 }
 
 // admit reports whether an attempt from host for user may go on, and waits for a

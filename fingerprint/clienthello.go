@@ -105,22 +105,20 @@ func (h *ClientHello) parse(message []byte, dtls bool) error {
 	return nil
 }
 
-// known is the set of the extensions that are looked into.
-const known = 1<<extServerName | 1<<extGroups | 1<<extPointFormats | 1<<extSignatureAlgs | 1<<extALPN |
-	1<<extSessionTicket | 1<<extPreSharedKey | 1<<extEarlyData | 1<<extSupportedVersions
-
 // parseExtensions reports whether all lengths in the extensions are right.
 func (h *ClientHello) parseExtensions() bool {
-	for b := h.Extensions; len(b) > 0; {
-		typ, body, rest, ok := cutExtension(b)
-		if !ok {
+	b := h.Extensions
+	for start, end := 0, 0; end < len(b); {
+		if start = end + 4; start > len(b) {
 			return false
 		}
-		b = rest
-		h.types.add(typ)
-		if typ >= 64 || known&(1<<typ) == 0 {
-			continue
+		head := b[start-4 : start : start]
+		typ := binary.BigEndian.Uint16(head)
+		if end = start + int(binary.BigEndian.Uint16(head[2:])); end > len(b) {
+			return false
 		}
+		h.types.add(typ)
+		body, ok := b[start:end:end], true
 		switch typ {
 		case extServerName:
 			h.HasServerName = true

@@ -273,6 +273,17 @@ func TestW15_HelloMaySpanRecordsAndSegments(t *testing.T) {
 	}
 }
 
+func TestHelloAroundOtherRecords(t *testing.T) {
+	t.Parallel()
+	parts := records(browserHello(), 300)
+	other := []byte("\x15\x03\x01\x00\x02\x01\x00\x14\x03\x01\x00\x01\x01") // a warning, a change of cipher specification
+	stream := slices.Concat(other, parts[:305], other, parts[305:])
+	var h fingerprint.ClientHello
+	if err := h.Parse(stream); err != nil || h.JA3() != "579ccef312d18482fc42e2b822ca2430" {
+		t.Error(err, h.JA3())
+	}
+}
+
 func TestClientHelloFields(t *testing.T) {
 	t.Parallel()
 	message := clientMessage(0x0303, []uint16{0x1301}, [][]byte{
@@ -341,14 +352,14 @@ func TestClientHelloRefuses(t *testing.T) {
 		}
 	}
 	for name, stream := range map[string][]byte{
-		"SSH":                    []byte("SSH-2.0-x\r\n"),
-		"SSL 2":                  {0x80, 0x2e, 1, 0, 2},
-		"application data":       {23, 3, 3, 0, 1, 0},
-		"version":                {22, 2, 0, 0, 1},
-		"empty record":           {22, 3, 1, 0, 0},
-		"record too long":        {22, 3, 1, 0xff, 0xff},
-		"message over 64 KiB":    {22, 3, 1, 0, 4, 1, 1, 0, 0},
-		"alert within a message": {22, 3, 1, 0, 4, 1, 0, 0, 9, 21, 3, 1, 0, 2, 1, 0},
+		"SSH":                   []byte("SSH-2.0-x\r\n"),
+		"SSL 2":                 {0x80, 0x2e, 1, 0, 2},
+		"application data":      {23, 3, 3, 0, 1, 0},
+		"version":               {22, 2, 0, 0, 1},
+		"empty record":          {22, 3, 1, 0, 0},
+		"record too long":       {22, 3, 1, 0xff, 0xff},
+		"message over 64 KiB":   {22, 3, 1, 0, 4, 1, 1, 0, 0},
+		"data within a message": {22, 3, 1, 0, 4, 1, 0, 0, 9, 23, 3, 1, 0, 2, 1, 0},
 	} {
 		var h fingerprint.ClientHello
 		if err := h.Parse(stream); !errors.Is(err, fingerprint.ErrMalformed) {

@@ -38,6 +38,8 @@ type digitTables struct {
 	decimal [pages * 256]uint64
 	page    [256]uint16 // where in decimal a high byte has its page
 	hex     [256]uint16 // two digits
+	// hexThenComma holds the digits again, two bytes further up, and a comma.
+	hexThenComma [256]uint64
 }
 
 const hexDigits = "0123456789abcdef"
@@ -46,6 +48,7 @@ func newDigitTables() *digitTables {
 	t := new(digitTables)
 	for i := range t.hex {
 		t.hex[i] = uint16(hexDigits[i>>4]) | uint16(hexDigits[i&15])<<8
+		t.hexThenComma[i] = uint64(t.hex[i])<<16 | ','<<32
 	}
 	for i, high := range []byte(commonHighs) {
 		page := (i + 1) << 8
@@ -77,16 +80,19 @@ func appendDecimals(dst, list []byte, dropGREASE bool) []byte {
 	}
 }
 
-// decimals writes the values at the front of list that are in the table.
+// decimals writes the values at the front of list that are in the table. Inlined, its loop
+// would keep its counters in memory.
+//
+//go:noinline
 func (t *digitTables) decimals(b, list []byte) (read, written int) {
-	for read+1 < len(list) {
-		text := t.decimal[t.page[list[read]]|uint16(list[read+1])]
+	for at := 1; at < len(list); at += 2 {
+		text := t.decimal[t.page[list[at-1]]|uint16(list[at])]
 		if text == 0 {
 			break
 		}
-		binary.LittleEndian.PutUint64(b[written:], text)
+		binary.LittleEndian.PutUint64(b[written:written+8:written+8], text)
 		written += int(text >> 56)
-		read += 2
+		read = at + 1
 	}
 	return read, written
 }
@@ -96,20 +102,19 @@ func (t *digitTables) decimals(b, list []byte) (read, written int) {
 func appendHexList(dst, list []byte) ([]byte, int) {
 	dst = room(dst, len(list)/2)
 	b, n, t := dst[:cap(dst)], len(dst), digits
-	for ; len(list) > 1; list = list[2:] {
-		if !IsGREASE(binary.BigEndian.Uint16(list)) {
-			t.putHex(b[n:], list[0], list[1])
+	for at := 1; at < len(list); at += 2 {
+		high, low := list[at-1], list[at]
+		if !IsGREASE(uint16(high)<<8 | uint16(low)) {
+			binary.LittleEndian.PutUint64(b[n:n+8:n+8], t.hexComma(high, low))
 			n += 5
 		}
 	}
 	return trimmed(b[:n], len(dst)), (n - len(dst)) / 5
 }
 
-// putHex writes the digits of two bytes and a comma to b, which has room for eight bytes.
-func (t *digitTables) putHex(b []byte, high, low byte) {
-	b = b[:8]
-	binary.LittleEndian.PutUint32(b, uint32(t.hex[high])|uint32(t.hex[low])<<16)
-	b[4] = ','
+// hexComma returns the digits of two bytes and a comma in the lowest five bytes.
+func (t *digitTables) hexComma(high, low byte) uint64 {
+	return uint64(t.hex[high]) | t.hexThenComma[low]
 }
 
 // appendHexBytes appends each byte in two digits.

@@ -38,7 +38,7 @@ func (h *Handshake) Reset() { *h = Handshake{joined: h.joined[:0]} }
 
 // Next returns the next handshake message, its header of four bytes included, and how
 // many bytes of stream it took: the following call wants the stream from there on.
-// Records of change_cipher_spec and alert are passed over.
+// Records of change_cipher_spec and alert are passed over, wherever they stand.
 //
 // The message aliases stream, or the Handshake when it spans records, and is valid until
 // the next call. The error is ErrTruncated when stream ends before the message does (n
@@ -95,7 +95,7 @@ func (h *Handshake) record(stream []byte) (int, error) {
 	case typ == recordHandshake:
 		h.left = length
 		return recordHeader, nil
-	case len(h.joined) > 0 || typ != recordChangeCipherSpec && typ != recordAlert:
+	case typ != recordChangeCipherSpec && typ != recordAlert:
 		return 0, ErrMalformed
 	case len(stream) < recordHeader+length:
 		return 0, ErrTruncated

@@ -79,7 +79,10 @@ func (h *ServerHello) parseExtensions() bool {
 			h.SelectedVersion = binary.BigEndian.Uint16(body)
 		case extALPN:
 			list, ok := list16(body)
-			if h.ALPN, _, ok = cut8(list); !ok {
+			if ok {
+				h.ALPN, _, ok = cut8(list)
+			}
+			if !ok {
 				return false
 			}
 		}

@@ -38,10 +38,11 @@ func appendSortedHex(dst, list []byte, names bool) ([]byte, int) {
 // not ok when one of them comes twice or has another high byte.
 func (s *valueSet) add(list []byte) (count int, ok bool) {
 	t := digits
-	for ; len(list) > 1; list = list[2:] {
-		i := t.page[list[0]] | uint16(list[1])
+	for at := 1; at < len(list); at += 2 {
+		high, low := list[at-1], list[at]
+		i := t.page[high] | uint16(low)
 		if i < 256 {
-			if IsGREASE(binary.BigEndian.Uint16(list)) {
+			if IsGREASE(uint16(high)<<8 | uint16(low)) {
 				continue
 			}
 			return 0, false
@@ -65,7 +66,7 @@ func (s *valueSet) put(b []byte) int {
 		word := bits.TrailingZeros64(words)
 		high, low := commonHighs[word>>2-1], byte(word&3)<<6
 		for w := s.bits[word]; w != 0; w &= w - 1 {
-			t.putHex(b[n:], high, low|byte(bits.TrailingZeros64(w)))
+			binary.LittleEndian.PutUint64(b[n:n+8:n+8], t.hexComma(high, low|byte(bits.TrailingZeros64(w))))
 			n += 5
 		}
 	}
@@ -90,7 +91,7 @@ func appendComparedHex(dst, list []byte, names bool) ([]byte, int) {
 	dst = room(dst, len(values))
 	b, n := dst[:cap(dst)], len(dst)
 	for _, v := range values {
-		digits.putHex(b[n:], byte(v>>8), byte(v))
+		binary.LittleEndian.PutUint64(b[n:n+8:n+8], digits.hexComma(byte(v>>8), byte(v)))
 		n += 5
 	}
 	return trimmed(b[:n], len(dst)), count

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -82,6 +83,23 @@ func (s *screen) waitFor(t *testing.T, part string) {
 		case <-s.changed:
 		case <-late:
 			t.Fatalf("%q is not on the screen:\n%s", part, s.text())
+		}
+	}
+}
+
+// waitForNoEcho returns when a terminal no longer shows what is typed.
+func waitForNoEcho(t *testing.T, tty *os.File) {
+	t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); ; runtime.Gosched() {
+		mode, err := unix.IoctlGetTermios(int(tty.Fd()), unix.TCGETS)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if mode.Lflag&unix.ECHO == 0 {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the terminal still shows what is typed")
 		}
 	}
 }

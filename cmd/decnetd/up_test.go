@@ -17,11 +17,13 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/crypto/ssh"
+	"golang.org/x/sys/unix"
 
 	"github.com/decnet/decnet"
 	"github.com/decnet/decnet/rfc5424"
@@ -130,18 +132,29 @@ func address(host string, port int) string {
 // authenticate tries a password at a redis decky and returns the answer.
 func authenticate(t *testing.T, host, password string) string {
 	t.Helper()
+	return authenticateOften(t, host, password, 1)
+}
+
+// authenticateOften tries a password over and over on one connection and returns the last
+// answer.
+func authenticateOften(t *testing.T, host, password string, attempts int) (answer string) {
+	t.Helper()
 	c, err := net.Dial("tcp", address(host, 6379))
 	if err != nil {
-		t.Fatal(err)
+		t.Error(err)
+		return ""
 	}
 	defer c.Close()
-	if err := c.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
-		t.Fatal(err)
+	if err := c.SetDeadline(time.Now().Add(time.Minute)); err != nil {
+		t.Error(err)
 	}
-	fmt.Fprintf(c, "*2\r\n$4\r\nAUTH\r\n$%d\r\n%s\r\n", len(password), password)
-	answer, err := bufio.NewReader(c).ReadString('\n')
-	if err != nil {
-		t.Fatal(err)
+	answers := bufio.NewReader(c)
+	for range attempts {
+		fmt.Fprintf(c, "*2\r\n$4\r\nAUTH\r\n$%d\r\n%s\r\n", len(password), password)
+		if answer, err = answers.ReadString('\n'); err != nil {
+			t.Error(err)
+			return ""
+		}
 	}
 	return answer
 }
@@ -185,8 +198,8 @@ func TestUp(t *testing.T) {
 	said := d.out.String()
 	for _, want := range []string{
 		`(?m)^DECKY +ADDRESS +HOST NAME +SERVICES$`,
-		`(?m)^decky-01  127\.0\.70\.1  \S+ +http 33080, redis 39379$`,
-		`(?m)^decky-02  127\.0\.70\.2  \S+ +http 33080, redis 39379$`,
+		`(?m)^decky-01  127\.0\.70\.1  \S+ +http 33080\+33443, redis 39379$`,
+		`(?m)^decky-02  127\.0\.70\.2  \S+ +http 33080\+33443, redis 39379$`,
 		`(?m)^API: +http://127\.0\.0\.1:\d+/api/v1$`,
 		`(?m)^user: +admin$`,
 		`(?m)^logs: +.*decnet\.log, .*decnet\.json$`,
@@ -201,7 +214,7 @@ func TestUp(t *testing.T) {
 		t.Fatalf("no password in:\n%s", said)
 	}
 	api := regexp.MustCompile(`http://\S+/api/v1`).FindString(said)
-	if answer := get(t, api+"/health"); !strings.Contains(answer, "nauthorized") && !strings.Contains(answer, "oken") && !strings.Contains(answer, "status") {
+	if answer := get(t, api+"/health"); !strings.Contains(answer, "Could not validate credentials") {
 		t.Errorf("the API answers %q", answer)
 	}
 	if answer := authenticate(t, "127.0.70.2", "letmein"); !strings.HasPrefix(answer, "-") && !strings.HasPrefix(answer, "+") {
@@ -389,9 +402,9 @@ func TestUpRefusals(t *testing.T) {
 	}
 }
 
-// TestUpChangesNothingWhenItFails breaks later starts, and checks that the first fleet and
+// TestW27_AStartThatFailsChangesNothing breaks later starts, and checks that the first fleet and
 // the accounts are what they were.
-func TestUpChangesNothingWhenItFails(t *testing.T) {
+func TestW27_AStartThatFailsChangesNothing(t *testing.T) {
 	t.Parallel()
 	busy, err := net.Listen("tcp", address("127.0.70.41", 6379))
 	if err != nil {
@@ -458,7 +471,7 @@ func TestUpDataDirectory(t *testing.T) {
 		"/proc/nowhere":  "(give another --data)",
 		shared:           "holds files of others",
 	} {
-		refused(t, decnetd(t, "", "up", "--services", "redis", "--data", data), exitFailed, data, says)
+		refused(t, decnetd(t, "", "up", "--services", "redis", "--data", data), exitFailed, "data directory", says)
 	}
 	if info, err := os.Stat(shared); err != nil || info.Mode().Perm() != 0o755 {
 		t.Errorf("the directory of somebody else has the mode %v, %v", info.Mode(), err)
@@ -476,9 +489,7 @@ func TestUpToldToStopWhileItStarts(t *testing.T) {
 	}
 }
 
-// TestUpLogTarget forwards events to a server of the operator, and checks that one that
-// takes nothing does not hold up the end.
-func TestUpLogTarget(t *testing.T) {
+func TestW24_TheLogTargetGetsTheEvents(t *testing.T) {
 	t.Parallel()
 	target, err := net.Listen("tcp", "127.0.71.1:0")
 	if err != nil {
@@ -518,34 +529,64 @@ func TestUpLogTarget(t *testing.T) {
 	}
 }
 
+// TestUpLogTargetThatTakesNothing checks that a server that reads nothing holds up neither
+// the events nor the end.
 func TestUpLogTargetThatTakesNothing(t *testing.T) {
 	t.Parallel()
-	target, err := net.Listen("tcp", "127.0.71.10:0")
+	small := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
+		var err error
+		return errors.Join(c.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF, 4096) }), err)
+	}}
+	target, err := small.Listen(t.Context(), "tcp", "127.0.71.10:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer target.Close()
 	d := start(t, t.TempDir(), nil, "--services", "redis", "--deckies", "1", "--base-ip", "127.0.71.11", "--log-target", target.Addr().String())
-	c, err := net.Dial("tcp", address("127.0.71.11", 6379))
+	const clients, attempts = 16, 200 // with passwords that together are more than the buffers of a connection hold
+	var attacking sync.WaitGroup
+	for range clients {
+		attacking.Go(func() { authenticateOften(t, "127.0.71.11", strings.Repeat("x", 4000), attempts) })
+	}
+	attacking.Wait()
+	d.stop(t)
+	n, err := open(t, d.dsn()).CountRecords(t.Context(), store.Filter{Search: "event:auth_attempt"})
+	if err != nil || n != clients*attempts {
+		t.Errorf("%d of %d attempts are in the database, %v", n, clients*attempts, err)
+	}
+}
+
+// TestW46_EverythingEndsWithTheDaemon stops a daemon with a client connected, and looks for
+// what is left; TestMain looks for goroutines.
+func TestW46_EverythingEndsWithTheDaemon(t *testing.T) {
+	t.Parallel()
+	d := start(t, t.TempDir(), nil, "--services", "redis,smtp", "--deckies", "1", "--base-ip", "127.0.71.30")
+	c, err := net.Dial("tcp", address("127.0.71.30", 25))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	const attempts = 4000 // with long values, more than the buffers of a connection hold
-	go func() {
-		for range attempts {
-			fmt.Fprintf(c, "*2\r\n$4\r\nAUTH\r\n$4000\r\n%s\r\n", strings.Repeat("x", 4000))
-		}
-	}()
-	answers := bufio.NewReader(c)
-	for range attempts {
-		if _, err := answers.ReadString('\n'); err != nil {
-			t.Fatal(err)
-		}
+	if err := c.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
+		t.Fatal(err)
 	}
+	in := bufio.NewReader(c)
+	if greeting, err := in.ReadString('\n'); err != nil || !strings.HasPrefix(greeting, "220 ") {
+		t.Errorf("greeting %q, %v", greeting, err)
+	}
+	api := regexp.MustCompile(`127\.0\.0\.1:\d+`).FindString(d.out.String())
 	d.stop(t)
-	n, err := open(t, d.dsn()).CountRecords(t.Context(), store.Filter{Search: "event:auth_attempt"})
-	if err != nil || n != attempts {
-		t.Errorf("%d of %d attempts are in the database, %v", n, attempts, err)
+	if _, err := io.ReadAll(in); errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Error("a connection outlives the daemon")
 	}
+	for _, addr := range []string{api, address("127.0.71.30", 25), address("127.0.71.30", 6379)} {
+		if c, err := net.Dial("tcp", addr); err == nil {
+			c.Close()
+			t.Errorf("%s still listens", addr)
+		}
+	}
+	lock, err := lockData(d.data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lock.Close()
 }

@@ -105,6 +105,7 @@ func TestPasswordIsNotEchoed(t *testing.T) {
 		status <- run(t.Context(), []string{"user", "add", "ada", "--db", dsn}, streams{tty, tty, tty}, environment{}.get)
 	}()
 	screen.waitFor(t, "New password")
+	waitForNoEcho(t, tty)
 	screen.typeIn(t, "correct horse\n")
 	if s := <-status; s != 0 {
 		t.Errorf("status %d", s)

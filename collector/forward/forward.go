@@ -31,6 +31,7 @@ type Options struct {
 	Queue   int           // events that may wait; 0: 8192
 	Timeout time.Duration // longest wait for a connection or a write; 0: 5 s
 	Retry   time.Duration // first wait before another try, doubling up to 64 times; 0: 500 ms
+	Drain   time.Duration // longest time for what is queued when Run is to end; 0: 1 s
 	TLS     *tls.Config   // for tls: targets; nil: the system's roots
 	Log     *slog.Logger  // nil: discarded
 }
@@ -65,6 +66,9 @@ func New(target string, opt Options) (*Forwarder, error) {
 	if opt.Retry == 0 {
 		opt.Retry = 500 * time.Millisecond
 	}
+	if opt.Drain == 0 {
+		opt.Drain = time.Second
+	}
 	if opt.Log == nil {
 		opt.Log = slog.New(slog.DiscardHandler)
 	}
@@ -97,23 +101,31 @@ func (f *Forwarder) report(err error) {
 	f.err = err
 }
 
-// Run sends events until ctx ends, then what is still queued, within the time-out of one
-// write, and returns nil. An event that was being written when a connection broke may be
-// lost; one that found no connection waits for the next.
+// Run sends events until ctx ends, then what is still queued, within Options.Drain, and
+// returns nil. An event that was being written when a connection broke may be lost; one
+// that found no connection waits for the next.
 func (f *Forwarder) Run(ctx context.Context) error {
+	drain, drained := context.WithCancel(context.WithoutCancel(ctx))
+	defer drained()
+	defer context.AfterFunc(ctx, func() {
+		timer := time.AfterFunc(f.opt.Drain, drained)
+		context.AfterFunc(drain, func() { timer.Stop() })
+	})()
 	wait := f.opt.Retry
 	for {
 		e, ok := f.next(ctx)
 		if !ok {
 			return nil
 		}
-		c, err := f.connect(ctx, &wait)
+		c, err := f.connect(ctx, drain, &wait)
 		if err != nil {
 			return nil
 		}
+		giveUp := context.AfterFunc(drain, func() { c.Close() })
 		ended, err := f.send(ctx, c, e)
+		giveUp()
 		c.Close()
-		if ended {
+		if ended || drain.Err() != nil {
 			return nil
 		}
 		f.report(err)
@@ -137,10 +149,10 @@ func (f *Forwarder) next(ctx context.Context) (decnet.Event, bool) {
 }
 
 // connect tries until there is a connection, waiting longer each time. After ctx has
-// ended it tries once more.
-func (f *Forwarder) connect(ctx context.Context, wait *time.Duration) (net.Conn, error) {
+// ended it tries once more, until drain ends.
+func (f *Forwarder) connect(ctx, drain context.Context, wait *time.Duration) (net.Conn, error) {
 	for {
-		c, err := f.dial(ctx)
+		c, err := f.dial(drain)
 		f.report(err)
 		if err == nil {
 			*wait = f.opt.Retry
@@ -176,7 +188,7 @@ func (f *Forwarder) send(ctx context.Context, c net.Conn, e decnet.Event) (ended
 }
 
 func (f *Forwarder) dial(ctx context.Context) (net.Conn, error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), f.opt.Timeout)
+	ctx, cancel := context.WithTimeout(ctx, f.opt.Timeout)
 	defer cancel()
 	if f.tls {
 		return (&tls.Dialer{Config: f.opt.TLS}).DialContext(ctx, "tcp", f.addr)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -132,6 +133,36 @@ func TestEndSendsWhatIsQueued(t *testing.T) {
 	}
 	if err := <-done; err != nil {
 		t.Error(err)
+	}
+}
+
+// TestEndWaitsForNoServer ends while a server takes nothing any more.
+func TestEndWaitsForNoServer(t *testing.T) {
+	l := listen(t, "127.0.0.1:0")
+	defer l.Close()
+	f, err := forward.New(l.Addr().String(), forward.Options{Timeout: time.Hour, Drain: time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 8192 { // 32 MiB, more than a connection buffers
+		f.Emit(decnet.Event{Decky: "d", Service: "s", Type: "e", Msg: strings.Repeat("x", 4096)})
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() { done <- f.Run(ctx) }()
+	c, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	cancel()
+	select {
+	case err := <-done:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(30 * time.Second):
+		t.Fatal("Run waits for a server that reads nothing")
 	}
 }
 

@@ -2,6 +2,7 @@ package sniff
 
 import (
 	"bufio"
+	"compress/flate"
 	"compress/gzip"
 	"encoding/binary"
 	"errors"
@@ -86,10 +87,11 @@ func invalid(format string, args ...any) error {
 // ended turns an end in the middle of something into an invalid file, and leaves errors
 // of the reader below as they are.
 func ended(err error, what string) error {
+	var corrupt flate.CorruptInputError
 	switch {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return invalid("%s", what)
-	case errors.Is(err, gzip.ErrChecksum), errors.Is(err, gzip.ErrHeader):
+	case errors.Is(err, gzip.ErrChecksum), errors.Is(err, gzip.ErrHeader), errors.As(err, &corrupt):
 		return invalid("gzip: %v", err)
 	}
 	return fmt.Errorf("sniff: %w", err)

@@ -301,3 +301,75 @@ func TestReusedPort(t *testing.T) {
 		t.Errorf("%d hellos", hellos)
 	}
 }
+
+// TestW14LatencyIsTheClients: the round trip is told of, and it is that to the client, not
+// the time that the decky takes to answer.
+func TestW14LatencyIsTheClients(t *testing.T) {
+	t.Parallel()
+	s, events := collect(sniff.Config{})
+	c := newConnection(s)
+	c.step = time.Millisecond
+	c.send(true, 2, nil)
+	c.step = 30 * time.Millisecond
+	c.send(false, 0x12, nil)
+	c.send(true, 0x10, nil)
+	c.send(true, 0x18, clientHello(t))
+	hello := (*events)[len(*events)-1]
+	if hello.Type != "tls_client_hello" || hello.Value("ja4l_rtt_ms") != "30.00" || hello.Value("ja4l_client_ttl") != "64" {
+		t.Errorf("%+v", hello)
+	}
+}
+
+// TestW16IPv6: an attacker over IPv6 is seen like any other.
+func TestW16IPv6(t *testing.T) {
+	t.Parallel()
+	s, events := collect(sniff.Config{})
+	c := newConnection(s)
+	c.client, c.server = "[fd00::1]:40000", "[fd00::2]:443"
+	c.open()
+	c.say(tlsTurns(t, tls.VersionTLS12, "x.test"))
+	c.close()
+	if len(*events) != 5 {
+		t.Fatalf("%+v", *events)
+	}
+	for _, e := range *events {
+		if e.Decky != "decky-06" || e.Attacker.String() != "fd00::1" || e.Value("dst_ip") != "fd00::2" {
+			t.Errorf("%+v", e)
+		}
+	}
+}
+
+// TestW10EventsAreTheSensors: what the sniffer tells never counts as an attacker's action.
+func TestW10EventsAreTheSensors(t *testing.T) {
+	t.Parallel()
+	s, events := collect(sniff.Config{})
+	newConnection(s).open()
+	if len(*events) != 1 || !(*events)[0].FromSensor() {
+		t.Errorf("%+v", *events)
+	}
+}
+
+// TestCountersWhileRunning reads counters beside a running Sniffer, for the race detector.
+func TestCountersWhileRunning(t *testing.T) {
+	t.Parallel()
+	s := sniff.New(sniff.Config{})
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		flood(s, 10_000)
+	}()
+	for ended := false; !ended; {
+		select {
+		case <-done:
+			ended = true
+		default:
+			if c := s.Counters(); c.Packets > 10_000 {
+				t.Errorf("%+v", c)
+			}
+		}
+	}
+	s.Flush()
+	if c := s.Counters(); c.Packets != 10_000 || c.Flows != 10_000 {
+		t.Errorf("%+v", c)
+	}
+}

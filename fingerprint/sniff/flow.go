@@ -64,21 +64,21 @@ type flow struct {
 
 // half is one direction of a flow.
 type half struct {
-	mode    mode
-	started bool
-	next    uint32 // sequence number of the byte at offset pos
-	pos     int64  // bytes of the stream that were passed on
-	since   int64  // offset from which the search counts
-	skip    int64  // bytes of a body to pass over
-	buf     []byte // passed on, but not yet understood
-	late    pieces // came before its turn
-	tls     *fingerprint.Handshake
-	taken   int    // bytes that tls keeps of an unfinished message
-	hello   []byte // the last ClientHello of the client's half
-	dtls    bool   // hello is in the form of DTLS
-	hellos  uint8
-	chain   uint8 // certificates
-	count   uint16
+	mode     mode
+	started  bool
+	next     uint32 // sequence number of the byte at offset pos
+	pos      int64  // bytes of the stream that were passed on
+	since    int64  // offset from which the search counts
+	skip     int64  // bytes of a body to pass over
+	buf      []byte // passed on, but not yet understood
+	late     pieces // came before its turn
+	tls      *fingerprint.Handshake
+	taken    int    // bytes that tls keeps of an unfinished message
+	hello    []byte // the last ClientHello of the client's half
+	dtls     bool   // hello is in the form of DTLS
+	hellos   uint8
+	chain    uint8 // certificates
+	requests uint16
 }
 
 func (f *flow) addrPort(side int) netip.AddrPort {

@@ -197,10 +197,10 @@ func (s *Sniffer) requestSeen(f *flow, side int, head []byte) {
 	if !f.sure {
 		f.client = int8(side)
 	}
-	if h := &f.half[side]; h.count < 0xffff {
-		h.count++
+	if h := &f.half[side]; h.requests < 0xffff {
+		h.requests++
 		s.fact.Request = head
-		s.tell(f, side, FactRequest, int(h.count), fingerprint.TCP)
+		s.tell(f, side, FactRequest, int(h.requests), fingerprint.TCP)
 	}
 }
 

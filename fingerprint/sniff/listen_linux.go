@@ -28,8 +28,16 @@ func (s *Sniffer) Listen(ctx context.Context, i Interface) error {
 		return err
 	}
 	defer r.close()
-	wake := context.AfterFunc(ctx, r.wake)
-	defer wake()
+	woken := make(chan struct{})
+	sleep := context.AfterFunc(ctx, func() {
+		r.wake()
+		close(woken)
+	})
+	defer func() {
+		if !sleep() { // r must not be closed under wake
+			<-woken
+		}
+	}()
 	defer s.Flush()
 	for ctx.Err() == nil {
 		if err := r.wait(); err != nil {
@@ -222,7 +230,7 @@ func (r *ring) each(f func(LinkType, int64, []byte)) {
 		kind := (*unix.RawSockaddrLinklayer)(unsafe.Pointer(&b[at+uint64(packetHeader)])).Pkttype
 		// A loopback interface shows every packet twice, going out and coming in.
 		if !r.loopback || kind != unix.PACKET_OUTGOING {
-			f(r.link, int64(p.Sec)*1e9+int64(p.Nsec), b[from:to])
+			f(r.link, int64(p.Sec)*1e9+int64(p.Nsec), b[from:to:to])
 		}
 		at += uint64(p.Next_offset)
 	}

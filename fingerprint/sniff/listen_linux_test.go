@@ -13,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
 	"golang.org/x/sys/unix"
 
 	"github.com/decnet/decnet"
@@ -131,7 +130,6 @@ func needs(t *testing.T, programs ...string) {
 
 func TestListen(t *testing.T) {
 	needs(t, "ip", "ss", "curl", "openssl", "ssh", "dropbear", "dropbearkey")
-	defer goleak.VerifyNone(t)
 	n := newNetwork(t)
 	dir := t.TempDir()
 	cert, key, host := filepath.Join(dir, "cert"), filepath.Join(dir, "key"), filepath.Join(dir, "host")

@@ -217,7 +217,7 @@ func FuzzQUIC(f *testing.F) {
 			return
 		}
 		s := New(Config{})
-		sealed := seal(t, k, quicV1, id, 0, frames)
+		sealed := seal(t, k, quicV1, id, 0, append(bytes.Clone(frames), 0, 0)) // long enough to be protected
 		for _, payload := range [][]byte{raw, sealed, append(bytes.Clone(sealed), raw...)} {
 			s.Packet(LinkRaw, time.Unix(1e9, 0), ipDatagram(true, payload))
 			s.Packet(LinkRaw, time.Unix(1e9, 0), ipDatagram(false, payload))

@@ -33,8 +33,9 @@ type Config struct {
 	// minutes, and a negative value that all are sent.
 	Dedup time.Duration
 
-	// MaxFlows bounds the conversations that are followed at a time; 0 means 65536. When
-	// there are more, half-open ones are dropped first, the longest silent before others.
+	// MaxFlows bounds the conversations that are followed at a time, of about 1 KiB each;
+	// 0 means 65536. When there are more, half-open ones are dropped first, the longest
+	// silent before others.
 	MaxFlows int
 
 	// MaxBuffer bounds the bytes that are held for all conversations together, until what

@@ -15,8 +15,8 @@ import (
 const rsaBits = 3072
 
 // hostKeys holds a decky's host keys. The RSA key takes a second or more to find, so the
-// search starts with the first client that needs it or gets as far as logging in, and not
-// with the machine.
+// search starts with the first client that asks for it or, being OpenSSH, will be told of
+// it when it is in; most bots need it never.
 type hostKeys struct {
 	rsa, ecdsa, ed25519 func() ssh.AlgorithmSigner
 	searching           sync.WaitGroup

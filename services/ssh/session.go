@@ -36,7 +36,7 @@ type user struct {
 func (s *server) serveUser(ctx context.Context, session *services.Session, t *transport.Transport, name string) error {
 	t.StartCompression()
 	u := &user{srv: s, session: session, t: t, name: name}
-	u.openSSH = strings.HasPrefix(t.ClientVersion(), "SSH-2.0-OpenSSH_")
+	u.openSSH = isOpenSSH(t)
 	if err := u.announceKeys(); err != nil {
 		return err
 	}
@@ -55,6 +55,11 @@ func (s *server) serveUser(ctx context.Context, session *services.Session, t *tr
 		u.openChannel(ctx, &running, ch)
 	}
 	return ended(conn.Wait())
+}
+
+// isOpenSSH reports whether the client is one of OpenSSH, which gets its own extensions.
+func isOpenSSH(t *transport.Transport) bool {
+	return strings.HasPrefix(t.ClientVersion(), "SSH-2.0-OpenSSH_")
 }
 
 // ended makes a normal goodbye of the two ways in which a client leaves.

@@ -124,7 +124,9 @@ func (s *server) handle(ctx context.Context, session *services.Session) error {
 	if err != nil {
 		return err
 	}
-	s.keys.prepare()
+	if isOpenSSH(t) {
+		s.keys.prepare()
+	}
 	user, err := s.authenticate(ctx, session, t)
 	if !grace.Stop() && err != nil {
 		return errors.Join(errGrace, err)

@@ -17,6 +17,8 @@ import (
 	"testing"
 	"time"
 
+	gossh "golang.org/x/crypto/ssh"
+
 	"github.com/decnet/decnet/services"
 	"github.com/decnet/decnet/services/servicetest"
 	"github.com/decnet/decnet/services/ssh"
@@ -85,6 +87,9 @@ func twins(t *testing.T) (theirs, ours string) {
 	theirs = twin(t)
 	version := strings.TrimPrefix(strings.TrimSpace(string(answer(t, theirs, "").data)), "SSH-2.0-")
 	d := servicetest.Start(t, ssh.Service{}, services.Config{"fail_delay": "0", "version": version}, 1, services.Env{})
+	cfg := clientConfig("root", gossh.Password("admin"))
+	cfg.HostKeyAlgorithms = []string{"rsa-sha2-512"} // a running machine has its keys
+	logIn(t, d, cfg).Close()
 	return theirs, d.Addrs[port].String()
 }
 

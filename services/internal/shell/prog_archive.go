@@ -43,13 +43,12 @@ func progGzip(c *call) int {
 		if unpack && name != "-" && !strings.HasSuffix(name, ".gz") && !strings.HasSuffix(name, ".tgz") {
 			if _, err := c.files().stat("stat", name+".gz", true); err == nil {
 				from = name + ".gz"
-			} else if !toOut {
-				if _, err := c.files().stat("stat", name, true); err == nil {
-					c.errln("gzip: " + name + ": unknown suffix -- ignored")
-					status = 2
-					continue
-				}
+			} else if _, err := c.files().stat("stat", name, true); err != nil {
 				from = name + ".gz"
+			} else if !toOut {
+				c.errln("gzip: " + name + ": unknown suffix -- ignored")
+				status = 2
+				continue
 			}
 		}
 		b, err := c.contents(from)

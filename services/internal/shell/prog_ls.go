@@ -114,6 +114,18 @@ func collate(a, b string) int {
 	return strings.Compare(a, b)
 }
 
+// collate orders names as the locale of the program wants.
+func (c *call) collate(a, b string) int {
+	lang := c.interp.env("LC_ALL")
+	if lang == "" {
+		lang = c.interp.env("LANG")
+	}
+	if lang == "" || lang == "POSIX" || strings.HasPrefix(lang, "C") {
+		return strings.Compare(a, b)
+	}
+	return collate(a, b)
+}
+
 // human formats bytes as -h does: rounded up, one digit below ten.
 func human(n int64) string {
 	if n < 1024 {
@@ -214,7 +226,7 @@ func progLs(c *call) int {
 		l.show(files, "")
 		l.printed = true
 	}
-	slices.SortFunc(dirs, collate)
+	slices.SortFunc(dirs, c.collate)
 	for _, d := range dirs {
 		l.dir(d, len(operands) > 1 || l.opts['R'], 0)
 	}
@@ -300,7 +312,7 @@ func (l *lister) sort(list []*info) {
 			c = strings.Compare(path.Ext(a.name), path.Ext(b.name))
 		}
 		if c == 0 {
-			c = collate(a.name, b.name)
+			c = l.c.collate(a.name, b.name)
 		}
 		if l.opts['r'] {
 			c = -c

@@ -355,7 +355,7 @@ func TestClockAgrees(t *testing.T) {
 	}
 }
 
-func TestQuota(t *testing.T) {
+func TestW17_QuotaHolds(t *testing.T) {
 	b := newBox(t, "debian", Options{Quota: 1 << 20})
 	sh := b.login("root", "192.0.2.7:4711")
 	_, errs, status := b.run(sh, "dd if=/dev/zero of=/tmp/big bs=64k count=1000", "")
