@@ -543,13 +543,16 @@ func TestUpLogTargetThatTakesNothing(t *testing.T) {
 	}
 	defer target.Close()
 	d := start(t, t.TempDir(), nil, "--services", "redis", "--deckies", "1", "--base-ip", "127.0.71.11", "--log-target", target.Addr().String())
-	const clients, attempts = 16, 200 // with passwords that together are more than the buffers of a connection hold
+	const clients, attempts, length = 16, 40, 16_000 // together more than the buffers of a connection hold
 	var attacking sync.WaitGroup
 	for range clients {
-		attacking.Go(func() { authenticateOften(t, "127.0.71.11", strings.Repeat("x", 4000), attempts) })
+		attacking.Go(func() { authenticateOften(t, "127.0.71.11", strings.Repeat("x", length), attempts) })
 	}
 	attacking.Wait()
 	d.stop(t)
+	if log, err := os.Stat(filepath.Join(d.data, "decnet.log")); err != nil || log.Size() < clients*attempts*length {
+		t.Errorf("the log is too short to hold up anything: %v, %v", log, err)
+	}
 	n, err := open(t, d.dsn()).CountRecords(t.Context(), store.Filter{Search: "event:auth_attempt"})
 	if err != nil || n != clients*attempts {
 		t.Errorf("%d of %d attempts are in the database, %v", n, clients*attempts, err)
