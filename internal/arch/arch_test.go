@@ -58,7 +58,7 @@ var rules = map[string]rule{
 	"collector/forward":    {floor: 2},
 	"collector/ingest":     {floor: 2, peers: []string{"collector"}},
 	"fleet":                {floor: 2},
-	"fingerprint/sniff":    {floor: 2, outside: []string{"github.com/google/gopacket", "golang.org/x/sys"}},
+	"fingerprint/sniff":    {floor: 2, outside: []string{"golang.org/x/sys"}},
 	"fingerprint/probe":    {floor: 2, outside: []string{"golang.org/x/sys", "golang.org/x/time"}},
 
 	"services/all":           {floor: 3},
