@@ -7,34 +7,39 @@ import (
 	"time"
 )
 
-// A flood of connections leaves memory behind that the runtime would keep for long. It is
-// looked for every giveBackEvery, and given back to the operating system when what the
-// process holds has grown by giveBackAbove since the last time.
+// A flood of connections leaves memory behind that the runtime would keep for long. When
+// more than giveBackAbove has been allocated and a period of giveBackEvery was quiet again,
+// what is free goes back to the operating system.
 const (
 	giveBackEvery = 5 * time.Second
 	giveBackAbove = 4 << 20
+	giveBackQuiet = 1 << 20
 )
 
 // giveBackMemory runs until ctx ends.
 func giveBackMemory(ctx context.Context) error {
 	tick := time.NewTicker(giveBackEvery)
 	defer tick.Stop()
-	for base := heldMemory(); ; {
+	given := allocated()
+	for last := given; ; {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
-			if heldMemory() > base+giveBackAbove {
+			now := allocated()
+			if now-given > giveBackAbove && now-last < giveBackQuiet {
 				debug.FreeOSMemory()
-				base = heldMemory()
+				given = allocated()
+				now = given
 			}
+			last = now
 		}
 	}
 }
 
-// heldMemory returns the bytes that the runtime has from the operating system.
-func heldMemory() uint64 {
-	s := []metrics.Sample{{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"}}
+// allocated returns the bytes that were ever allocated.
+func allocated() uint64 {
+	s := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
 	metrics.Read(s)
-	return s[0].Value.Uint64() - s[1].Value.Uint64()
+	return s[0].Value.Uint64()
 }

@@ -44,6 +44,7 @@ type Machine struct {
 	programs map[string]program
 
 	attackers *lru.Cache[netip.Addr, *attacker]
+	directory atomic.Pointer[directory]
 	regexps   regexps
 	memory    atomic.Int64
 	procs     atomic.Int32

@@ -61,14 +61,16 @@ func modeString(mode fs.FileMode) string {
 // names maps ids to names as this attacker sees them.
 type names struct{ users, groups map[int]string }
 
-func (sh *Shell) names() names {
+func (sh *Shell) names() names { return sh.directory().names }
+
+func newNames(accounts []account, groups []group) names {
 	n := names{map[int]string{}, map[int]string{}}
-	for _, a := range sh.accounts() {
+	for _, a := range accounts {
 		if _, ok := n.users[a.uid]; !ok {
 			n.users[a.uid] = a.name
 		}
 	}
-	for _, g := range sh.groups() {
+	for _, g := range groups {
 		if _, ok := n.groups[g.gid]; !ok {
 			n.groups[g.gid] = g.name
 		}

@@ -447,14 +447,31 @@ func parseAccounts(passwd []byte) []account {
 	return out
 }
 
-// accounts are the lines of /etc/passwd as this attacker sees it.
-func (sh *Shell) accounts() []account {
-	b, err := (&Files{sh: sh}).read("/etc/passwd")
-	if err != nil {
-		return nil
-	}
-	return parseAccounts(b)
+// directory is what /etc/passwd and /etc/group say. It is never changed.
+type directory struct {
+	passwd, group string
+	accounts      []account
+	groups        []group
+	names         names
 }
+
+// directory returns the accounts and groups as this attacker sees them. The machine keeps
+// those that were asked for last, which most attackers share.
+func (sh *Shell) directory() *directory {
+	f := &Files{sh: sh}
+	passwd, _ := f.read("/etc/passwd")
+	groups, _ := f.read("/etc/group")
+	if d := sh.m.directory.Load(); d != nil && d.passwd == string(passwd) && d.group == string(groups) {
+		return d
+	}
+	d := &directory{passwd: string(passwd), group: string(groups), accounts: parseAccounts(passwd), groups: parseGroups(groups)}
+	d.names = newNames(d.accounts, d.groups)
+	sh.m.directory.Store(d)
+	return d
+}
+
+// accounts are the lines of /etc/passwd as this attacker sees it.
+func (sh *Shell) accounts() []account { return sh.directory().accounts }
 
 func (sh *Shell) account(name string) (account, bool) {
 	if a, ok := sh.m.known(name); ok {
@@ -474,13 +491,9 @@ type group struct {
 	members []string
 }
 
-func (sh *Shell) groups() []group {
-	b, err := (&Files{sh: sh}).read("/etc/group")
-	if err != nil {
-		return nil
-	}
+func parseGroups(text []byte) []group {
 	var out []group
-	for line := range strings.Lines(string(b)) {
+	for line := range strings.Lines(string(text)) {
 		f := strings.Split(strings.TrimSuffix(line, "\n"), ":")
 		if len(f) != 4 {
 			continue
@@ -491,6 +504,9 @@ func (sh *Shell) groups() []group {
 	}
 	return out
 }
+
+// groups are the lines of /etc/group as this attacker sees it.
+func (sh *Shell) groups() []group { return sh.directory().groups }
 
 // credOf returns what a has the right to.
 func (sh *Shell) credOf(a account) cred {
