@@ -219,6 +219,9 @@ func (t *terminal) foreground(cancel context.CancelCauseFunc) {
 		_ = t.print([]byte("^C"))
 		cancel(errInterrupt)
 	}
+	if t.closed && cancel != nil {
+		cancel(errLogout)
+	}
 	t.mu.Unlock()
 	t.more.Broadcast()
 }
