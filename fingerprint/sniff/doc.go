@@ -12,7 +12,8 @@
 // STARTTLS. It tells of what it finds in two ways: as Results, one for each fingerprint,
 // and as events about what attackers do to deckies (tcp_syn_fingerprint, tcp_flow_timing,
 // tls_client_hello, tls_session, tls_certificate), which are not repeated while they tell
-// nothing new.
+// nothing new. Another order of a hello's extensions is nothing new: browsers shuffle them
+// for every connection.
 //
 // # Bounds
 //

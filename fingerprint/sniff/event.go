@@ -193,6 +193,15 @@ func (s *Sniffer) helloFields(fields []decnet.Field) []decnet.Field {
 	return fields
 }
 
+// ja3WithoutExtensions returns the text of JA3 for s.clientHello without its list of
+// extensions, which JA4 covers whatever their order. The two tell kinds of clients apart as
+// JA3 and JA4 do, and see one kind where a browser shuffles the extensions of every hello.
+func (s *Sniffer) ja3WithoutExtensions() string {
+	s.raw = s.clientHello.AppendJA3Raw(s.raw[:0])
+	parts := strings.SplitN(string(s.raw), ",", 4)
+	return parts[0] + "," + parts[1] + ",," + parts[3]
+}
+
 // latencyFields appends the round trip to the client and the TTL of its SYN, when the
 // opening of the connection was seen.
 func (f *flow) latencyFields(fields []decnet.Field) []decnet.Field {
@@ -211,7 +220,7 @@ func (s *Sniffer) clientHelloEvent(f *flow, side int) {
 	}
 	src, dst := f.addrPort(side), f.addrPort(1-side)
 	ja3, ja4 := string(s.found.ja3), string(s.found.ja4)
-	if s.repeated(typeClientHello, src.Addr(), ja3, ja4) {
+	if s.repeated(typeClientHello, src.Addr(), ja4, s.ja3WithoutExtensions()) {
 		return
 	}
 	fields := append(fieldsFor(src, dst, 10),
@@ -228,11 +237,13 @@ func (s *Sniffer) sessionEvent(f *flow, side int, t fingerprint.Transport) {
 	src, dst := f.addrPort(1-side), f.addrPort(side)
 	known := s.recall(f, 1-side, t)
 	s.found.ja3, s.found.ja4 = s.found.ja3[:0], s.found.ja4[:0]
+	client := ""
 	if known {
 		s.hashClient(t)
+		client = s.ja3WithoutExtensions()
 	}
 	ja3, ja4, ja3s, ja4s := string(s.found.ja3), string(s.found.ja4), string(s.found.ja3s), string(s.found.ja4s)
-	if s.repeated(typeSession, src.Addr(), ja3, ja3s, ja4, ja4s) {
+	if s.repeated(typeSession, src.Addr(), client, ja3s, ja4, ja4s) {
 		return
 	}
 	version := s.serverHello.SelectedVersion

@@ -1,7 +1,10 @@
 package sniff_test
 
 import (
+	"bytes"
 	"crypto/tls"
+	"encoding/binary"
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -299,6 +302,46 @@ func TestReusedPort(t *testing.T) {
 	}
 	if hellos != 3 {
 		t.Errorf("%d hellos", hellos)
+	}
+}
+
+// TestShuffledExtensionsAreNoNews: a client that orders its extensions anew for every
+// connection is told of once; one whose ciphers are in another order is another client.
+func TestShuffledExtensionsAreNoNews(t *testing.T) {
+	t.Parallel()
+	s, events := collect(sniff.Config{})
+	turns := tlsTurns(t, tls.VersionTLS13, "x.test")
+	hello := turns[0].bytes
+	ciphers := 5 + 4 + 2 + 32 + 1 + int(hello[43]) + 2 // where their list starts
+	extensions := ciphers + int(binary.BigEndian.Uint16(hello[ciphers-2:])) + 2 + 2
+	var reversed []byte
+	for list := hello[extensions:]; len(list) > 0; {
+		n := 4 + int(binary.BigEndian.Uint16(list[2:]))
+		reversed, list = append(bytes.Clone(list[:n]), reversed...), list[n:]
+	}
+	shuffled := append(bytes.Clone(hello[:extensions]), reversed...)
+	other := bytes.Clone(hello)
+	copy(other[ciphers:], hello[ciphers+2:ciphers+4])
+	copy(other[ciphers+2:], hello[ciphers:ciphers+2])
+	ja3 := map[string]bool{}
+	for i, first := range [][]byte{hello, shuffled, other} {
+		var h fingerprint.ClientHello
+		if err := h.Parse(first); err != nil {
+			t.Fatal(err)
+		}
+		ja3[h.JA3()] = true
+		c := newConnection(s)
+		c.client = fmt.Sprintf("10.0.0.1:%d", 40000+i)
+		c.open()
+		turns[0].bytes = first
+		c.say(turns)
+	}
+	told := map[string]int{}
+	for _, e := range *events {
+		told[e.Type]++
+	}
+	if len(ja3) != 3 || told["tls_client_hello"] != 2 || told["tls_session"] != 2 {
+		t.Errorf("%d JA3 in %v", len(ja3), told)
 	}
 }
 
