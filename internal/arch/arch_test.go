@@ -28,6 +28,7 @@ type rule struct {
 // longest key that matches holds.
 var rules = map[string]rule{
 	"":                    {floor: 0},
+	"internal/jsontext":   {floor: 0.5},
 	"fingerprint":         {floor: 0},
 	"rfc5424":             {floor: 1},
 	"services":            {floor: 1},
@@ -175,7 +176,7 @@ func parsesNetworkBytes(rel string) bool {
 		"fingerprint/sniff/plus": // what it is given has been parsed
 		return false
 	case "rfc5424", "collector", "collector/ingest", "collector/quarantine", "fleet", "correlate", "correlate/profile",
-		"store", "store/internal/sqlrepo", "api":
+		"store", "store/internal/sqlrepo", "api", "internal/jsontext":
 		return true
 	}
 	return path.Dir(rel) == "services" || strings.HasPrefix(rel, "services/internal/") ||
