@@ -154,7 +154,7 @@ func (d *decoder) ether(typ uint16, b []byte, p *packet, depth int) verdict {
 }
 
 func (d *decoder) ip(b []byte, p *packet, depth int) verdict {
-	if depth == maxLayers {
+	if depth >= maxLayers {
 		return tooDeep
 	}
 	if len(b) == 0 {

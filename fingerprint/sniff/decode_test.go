@@ -163,6 +163,30 @@ func TestDecodeCounts(t *testing.T) {
 	}
 }
 
+// TestDepthBehindFragments: a datagram that was put together counts as a layer, and one
+// at the limit hides no more tunnels than any other.
+func TestDepthBehindFragments(t *testing.T) {
+	t.Parallel()
+	inner := segment("10.0.0.1:40000", "10.0.0.2:443", 7, 2, nil)[14:]
+	for range 20 {
+		inner = ip4(4, inner)
+	}
+	const cut = 64
+	first, last := ip4(4, inner[:cut]), ip4(4, inner[cut:])
+	first[6], last[7] = 0x20, cut/8
+	_, c := found(func(c *connection) {
+		for _, b := range [][]byte{first, last} {
+			for range 4 {
+				b = ip4(4, b)
+			}
+			c.s.Packet(sniff.LinkRaw, start, b)
+		}
+	})
+	if c.Fragments != 1 || c.TooDeep != 1 || c.Flows != 0 {
+		t.Errorf("%+v", c)
+	}
+}
+
 // TestFragmentsAreBounded sends fragments that never make a datagram.
 func TestFragmentsAreBounded(t *testing.T) {
 	s := sniff.New(sniff.Config{})
