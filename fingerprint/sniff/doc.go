@@ -15,6 +15,12 @@
 // nothing new. Another order of a hello's extensions is nothing new: browsers shuffle them
 // for every connection.
 //
+// In tls_certificate, self_signed means that the whole names of subject and issuer are
+// equal, where comparing common names alone would call many a private authority's
+// certificate self-signed; sans lists DNS names and the addresses of IPv4 and IPv6;
+// not_before and not_after are RFC 3339 in UTC instead of the two notations that
+// certificates use, and empty when unreadable.
+//
 // # Bounds
 //
 // Traffic is hostile. A conversation holds at most 64 KiB in each direction, all of them
