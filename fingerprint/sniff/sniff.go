@@ -229,10 +229,10 @@ func (s *Sniffer) survive() {
 // tick moves the clock on, which follows the packets, and ends idle flows. A small step
 // back is disorder, a great one the beginning of another capture.
 func (s *Sniffer) tick(at int64) {
-	if at > s.clock || s.clock-at > clockStep {
+	if at > s.clock || passed(s.clock, at, clockStep) {
 		s.clock = at
 	}
-	if s.clock-s.scanned < idleEvery && s.clock >= s.scanned {
+	if !passed(s.clock, s.scanned, idleEvery) {
 		return
 	}
 	s.scanned = s.clock
@@ -242,6 +242,12 @@ func (s *Sniffer) tick(at int64) {
 		}
 	}
 	s.events.forget(s.clock, int64(s.cfg.Dedup))
+}
+
+// passed reports whether what happened at a time and counts for life is over. So it is
+// when the clock was set back behind it.
+func passed(now, at, life int64) bool {
+	return at > now || uint64(now)-uint64(at) >= uint64(life) // the difference may be more than an int64 holds
 }
 
 // Flush ends all conversations: their tcp_flow_timing events are sent and what was held
