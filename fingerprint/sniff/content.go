@@ -86,6 +86,9 @@ func (s *Sniffer) tls(f *flow, side int, b []byte) ([]byte, bool) {
 			return b, true
 		}
 		h.taken = 0
+		if err != nil && h.hellos == 0 { // later ones are where encryption begins
+			s.counted.BadHellos++
+		}
 		if err != nil || !s.handshake(f, side, message, fingerprint.TCP) {
 			if h.hellos > 0 {
 				h.mode = modeDone
@@ -106,14 +109,22 @@ func (s *Sniffer) handshake(f *flow, side int, message []byte, t fingerprint.Tra
 		if t == fingerprint.DTLS {
 			parse = s.clientHello.ParseDTLSMessage
 		}
-		if parse(message) != nil || h.hellos == 0xff {
+		if parse(message) != nil {
+			s.counted.BadHellos++
+			return false
+		}
+		if h.hellos == 0xff {
 			return false
 		}
 		h.hellos++
 		s.clientHelloSeen(f, side, message, t)
 		return true
 	case messageServerHello:
-		if s.serverHello.ParseMessage(message) != nil || h.hellos == 0xff {
+		if s.serverHello.ParseMessage(message) != nil {
+			s.counted.BadHellos++
+			return false
+		}
+		if h.hellos == 0xff {
 			return false
 		}
 		h.hellos++
@@ -155,9 +166,11 @@ func (s *Sniffer) sshHello(f *flow, side int, b []byte) ([]byte, bool) {
 		return b, true
 	}
 	f.half[side].mode = modeDone
-	if err == nil {
-		s.sshHelloSeen(f, side)
+	if err != nil {
+		s.counted.BadHellos++
+		return nil, false
 	}
+	s.sshHelloSeen(f, side)
 	return nil, false
 }
 

@@ -235,6 +235,9 @@ func (s *Sniffer) quicDatagram(f *flow, side int, p *packet) {
 	for b := p.payload; len(b) > 0; {
 		q, rest, ok := parseQUIC(b)
 		if !ok {
+			if isQUIC(b) { // and not the padding behind a packet
+				s.counted.Malformed++
+			}
 			break
 		}
 		b = rest
@@ -261,6 +264,7 @@ func (s *Sniffer) quicInitial(f *flow, side int, p *packet, q *quicPacket) {
 	}
 	frames, ok := s.quicOpen(c, q, side == int(f.client), side)
 	if !ok {
+		s.counted.BadInitials++
 		if !c.opened && c.tries >= maxQUICKeys {
 			f.half[0].mode, f.half[1].mode = modeDone, modeDone
 		}
@@ -272,7 +276,9 @@ func (s *Sniffer) quicInitial(f *flow, side int, p *packet, q *quicPacket) {
 		c.answer = p.time
 		s.latency(f, FactServerLatency, c.first, p.ttl, fingerprint.QUIC)
 	}
-	s.quicFrames(f, side, frames)
+	if !s.quicFrames(f, side, frames) {
+		s.counted.BadInitials++
+	}
 }
 
 // quicOpen decrypts an Initial packet, after making keys where there are none yet, or
@@ -326,10 +332,12 @@ const (
 	frameACK     = 2
 	frameACKECN  = 3
 	frameCrypto  = 6
+	frameClose   = 0x1c
 )
 
 // quicFrames places the CRYPTO frames of a packet and takes the messages that they make.
-func (s *Sniffer) quicFrames(f *flow, side int, b []byte) {
+// It reports whether all frames are such as an Initial packet may hold.
+func (s *Sniffer) quicFrames(f *flow, side int, b []byte) bool {
 	c := f.quic
 	for len(b) > 0 {
 		typ := b[0]
@@ -339,26 +347,29 @@ func (s *Sniffer) quicFrames(f *flow, side int, b []byte) {
 		case frameACK, frameACKECN:
 			var ok bool
 			if b, ok = skipACK(b, typ == frameACKECN); !ok {
-				return
+				return false
 			}
 		case frameCrypto:
 			offset, n := varint(b)
 			size, m := varint(b[n:])
 			if n == 0 || m == 0 || size > uint64(len(b)-n-m) {
-				return
+				return false
 			}
 			data := b[n+m : n+m+int(size)]
 			b = b[n+m+int(size):]
 			if offset > maxStream || !c.crypto[side].insert(int64(offset), data, maxStream) {
 				s.counted.Overflow++
 				c.finish(side)
-				return
+				return true
 			}
+		case frameClose: // nothing that counts follows
+			b = nil
 		default:
-			return
+			return false
 		}
 	}
 	s.quicMessages(f, side)
+	return true
 }
 
 // skipACK returns what follows the body of an ACK frame.

@@ -63,19 +63,24 @@ type Counters struct {
 	Bytes   uint64 // of them, as captured
 
 	UnknownLink uint64 // of a link type that is not understood
+	Cut         uint64 // shorter than their IP header says, mostly by the capture; the rest is used
 	Malformed   uint64 // a header that does not fit
 	TooDeep     uint64 // more tunnels in tunnels than are looked into
 	Other       uint64 // neither TCP nor UDP
+	OtherUDP    uint64 // UDP that begins neither QUIC nor DTLS; the later packets of QUIC among it
 	Elsewhere   uint64 // between hosts that are no deckies
+	Strays      uint64 // RST that belong to no conversation that is known
 	Fragments   uint64 // IP fragments that were kept
 	Unkept      uint64 // IP fragments that were not: odd, or too many
 	Panics      uint64 // packets that a defect of this package was found with
 
-	Flows    uint64 // conversations
-	Evicted  uint64 // dropped because there were too many
-	Shed     uint64 // directions given up because too much was held for all of them
-	Overflow uint64 // directions given up because too much was held for one of them
-	Gaps     uint64 // places where what is missing was given up
+	Flows       uint64 // conversations
+	Evicted     uint64 // dropped because there were too many
+	Shed        uint64 // directions given up because too much was held for all of them
+	Overflow    uint64 // directions given up because too much was held for one of them
+	Gaps        uint64 // places where what is missing was given up
+	BadHellos   uint64 // beginnings of TLS, DTLS or SSH that cannot be read
+	BadInitials uint64 // Initial packets of QUIC that cannot be decrypted, or hold what may not be there
 
 	Fingerprints uint64 // found
 	Events       uint64 // sent
@@ -196,7 +201,12 @@ func (s *Sniffer) packet(link LinkType, at int64, data []byte) {
 	s.tick(at)
 	p := &s.p
 	p.time, p.number = at, int(s.counted.Packets)
-	switch s.decoder.decode(link, data, p) {
+	p.cut = false
+	v := s.decoder.decode(link, data, p)
+	if p.cut {
+		s.counted.Cut++
+	}
+	switch v {
 	case decoded:
 		if p.proto == protoTCP {
 			s.tcp(p)
@@ -311,6 +321,7 @@ func (s *Sniffer) flow(p *packet, open bool) (*flow, int) {
 		return nil, 0
 	}
 	if !open {
+		s.counted.Strays++
 		return nil, 0
 	}
 	if len(s.flows) >= s.cfg.MaxFlows {

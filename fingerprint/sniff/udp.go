@@ -1,6 +1,10 @@
 package sniff
 
-import "github.com/decnet/decnet/fingerprint"
+import (
+	"errors"
+
+	"github.com/decnet/decnet/fingerprint"
+)
 
 // udp follows one UDP datagram. Only those that begin a conversation over QUIC or DTLS
 // make a flow.
@@ -17,6 +21,8 @@ func (s *Sniffer) udp(p *packet) {
 		if f != nil && f.half[side].mode != modeDone {
 			s.dtlsDatagram(f, side, b)
 		}
+	default:
+		s.counted.OtherUDP++
 	}
 }
 
@@ -33,6 +39,9 @@ func (s *Sniffer) dtlsDatagram(f *flow, side int, b []byte) {
 	for h.mode != modeDone {
 		message, n, err := f.dtls[side].Next(b)
 		if err != nil {
+			if h.hellos == 0 && !errors.Is(err, fingerprint.ErrTruncated) {
+				s.counted.BadHellos++
+			}
 			break
 		}
 		b = b[n:]
