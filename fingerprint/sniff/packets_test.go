@@ -121,6 +121,13 @@ func (c *connection) send(fromClient bool, flags byte, payload []byte) {
 		src, dst, side = c.server, c.client, 1
 	}
 	frame := segment(src, dst, c.seq[side], flags, payload)
+	if flags&0x10 != 0 {
+		at := 14 + 20 + 8
+		if frame[12] == 0x86 {
+			at += 20
+		}
+		binary.BigEndian.PutUint32(frame[at:], c.seq[1-side])
+	}
 	c.seq[side] += uint32(len(payload))
 	if flags&(1|2) != 0 {
 		c.seq[side]++

@@ -70,6 +70,7 @@ type Counters struct {
 	OtherUDP    uint64 // UDP that begins neither QUIC nor DTLS; the later packets of QUIC among it
 	Elsewhere   uint64 // between hosts that are no deckies
 	Strays      uint64 // RST that belong to no conversation that is known
+	Refused     uint64 // RST and SYN in the midst of a connection, which the other side does not take either
 	Fragments   uint64 // IP fragments that were kept
 	Unkept      uint64 // IP fragments that were not: odd, or too many
 	Panics      uint64 // packets that a defect of this package was found with
@@ -404,13 +405,23 @@ func (s *Sniffer) tcp(p *packet) {
 		if s.opening(f, p, side) {
 			return
 		}
+	} else if p.flags&flagRST != 0 && !f.takesRST(p, side) {
+		s.counted.Refused++
+		return
+	}
+	if p.flags&flagACK != 0 {
+		f.half[1-side].acknowledge(p.ack)
 	}
 	f.timing.add(p, side == f.peer())
 	if f.synAck && !f.answered && side == int(f.client) && p.flags&(flagACK|flagSYN|flagRST) == flagACK {
 		s.answer(f, p)
 	}
-	if h := &f.half[side]; h.mode != modeDone && len(p.payload) > 0 {
-		s.segment(f, side, p)
+	if h := &f.half[side]; len(p.payload) > 0 {
+		if h.mode == modeDone {
+			h.follow(p)
+		} else {
+			s.segment(f, side, p)
+		}
 	}
 	if f.ssh != nil {
 		s.sshPacket(f, p, side)
@@ -422,12 +433,30 @@ func (s *Sniffer) tcp(p *packet) {
 	}
 }
 
+// takesRST reports whether the other side lets an RST end the connection. While that is
+// open, it must have the very number that is expected (RFC 5961 section 3.2).
+func (f *flow) takesRST(p *packet, side int) bool {
+	h := &f.half[side]
+	ahead := p.seq - h.expected()
+	return !f.open() || ahead == 0 || ahead == 1 && f.fin>>side&1 != 0
+}
+
 // opening follows a SYN or SYN-ACK. It reports whether that is all there is to do.
+//
+// A SYN into an open connection is not taken by the other side (RFC 5961 section 4), and
+// does not make a Sniffer drop what it holds, until the other side answers it: then the
+// connection was over, and that was not captured.
 func (s *Sniffer) opening(f *flow, p *packet, side int) bool {
+	holding := f.held > 0 && f.open()
 	if p.flags&flagACK == 0 {
 		switch again := f.syn && side == int(f.client) && p.seq == f.isn; {
 		case again && !f.closed:
 			f.timing.add(p, true)
+			return true
+		case holding:
+			s.counted.Refused++
+			h := &f.half[side]
+			h.doubt, h.doubted = p.seq, true
 			return true
 		case f.syn || f.synAck || f.timing.packets > 0:
 			s.restart(f, p, side)
@@ -441,8 +470,14 @@ func (s *Sniffer) opening(f *flow, p *packet, side int) bool {
 		}
 		return false
 	}
-	if f.synAck || f.sure && side == int(f.client) {
+	switch other := &f.half[1-side]; {
+	case other.doubted && p.ack == other.doubt+1:
+		s.restart(f, p, side)
+	case f.synAck || f.sure && side == int(f.client):
 		return false
+	case holding:
+		s.counted.Refused++
+		return true
 	}
 	f.synAck, f.client, f.sure = true, int8(1-side), true
 	f.synAckTime = p.time

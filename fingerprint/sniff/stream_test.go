@@ -149,6 +149,138 @@ func TestW15HelloInManySegments(t *testing.T) {
 	}
 }
 
+// TestForgedSegments: an RST and a SYN that the other side does not take, since its
+// connection is open and expects something else, do not blind.
+func TestForgedSegments(t *testing.T) {
+	t.Parallel()
+	hello := clientHello(t)
+	turns := tlsTurns(t, tls.VersionTLS12, "x.test")
+	// forge sends a segment without a part in the conversation.
+	forge := func(c *connection, fromClient bool, flags byte, ahead uint32) {
+		before := c.seq
+		for side := range c.seq {
+			if fromClient == (side == 0) {
+				c.seq[side] += ahead
+			}
+		}
+		c.send(fromClient, flags, nil)
+		c.seq = before
+	}
+	for name, f := range map[string]struct {
+		f                     func(c *connection)
+		ja3, ja3s, x509, lies int
+	}{
+		"RST far ahead": {func(c *connection) {
+			c.open()
+			c.send(true, 0x18, hello[:100])
+			forge(c, true, 0x04, 1e6)
+			c.send(true, 0x18, hello[100:])
+		}, 1, 0, 0, 1},
+		"RST in the window": {func(c *connection) {
+			c.open()
+			c.send(true, 0x18, hello[:100])
+			forge(c, true, 0x14, 1)
+			c.send(true, 0x18, hello[100:])
+		}, 1, 0, 0, 1},
+		"RST behind what was not acknowledged yet": {func(c *connection) {
+			c.open()
+			c.send(true, 0x18, hello[:100])
+			forge(c, true, 0x04, 0xffffffff-49)
+			c.send(true, 0x18, hello[100:])
+		}, 1, 0, 0, 1},
+		"RST before the hello, SYN in it": {func(c *connection) {
+			c.open()
+			forge(c, true, 0x04, 77)
+			c.send(true, 0x18, hello[:100])
+			forge(c, true, 0x02, 77)
+			c.send(true, 0x18, hello[100:])
+		}, 1, 0, 0, 2},
+		"SYN, with the answer to it": {func(c *connection) {
+			c.open()
+			c.send(true, 0x18, hello[:100])
+			forge(c, true, 0x02, 1e9)
+			c.send(false, 0x10, nil)
+			c.send(true, 0x18, hello[100:])
+		}, 1, 0, 0, 1},
+		"SYN and SYN-ACK of one side": {func(c *connection) {
+			c.open()
+			c.send(true, 0x18, hello[:100])
+			forge(c, true, 0x02, 1e9)
+			forge(c, true, 0x12, 1e9)
+			c.send(true, 0x18, hello[100:])
+		}, 1, 0, 0, 1},
+		"SYN-ACK, half-way": {func(c *connection) {
+			c.send(false, 0x10, nil)
+			c.send(true, 0x18, hello[:100])
+			forge(c, true, 0x12, 1e9)
+			c.send(true, 0x18, hello[100:])
+		}, 1, 0, 0, 1},
+		"RST, half-way": {func(c *connection) {
+			c.send(false, 0x10, nil)
+			c.send(true, 0x18, hello[:100])
+			forge(c, true, 0x04, 5)
+			c.send(true, 0x18, hello[100:])
+		}, 1, 0, 0, 1},
+		"RST of the client in the middle of the certificate": {func(c *connection) {
+			c.open()
+			c.say(turns[:1])
+			c.send(false, 0x18, turns[1].bytes[:200])
+			c.send(true, 0x18, []byte("more, that nobody looks at"))
+			forge(c, true, 0x04, 3)
+			c.send(false, 0x18, turns[1].bytes[200:])
+		}, 1, 1, 1, 1},
+		"RST where it belongs": {func(c *connection) {
+			c.open()
+			c.send(true, 0x18, hello[:100])
+			forge(c, true, 0x04, 0)
+			c.send(true, 0x18, hello[100:])
+		}, 0, 0, 0, 0},
+		"RST where the other side is, after a loss of the capture": {func(c *connection) {
+			c.open()
+			c.send(true, 0x18, hello[:100])
+			c.seq[0] += 50
+			c.send(false, 0x10, nil)
+			forge(c, true, 0x04, 0)
+			c.seq[0] -= 50
+			c.send(true, 0x18, hello[100:])
+		}, 0, 0, 0, 0},
+		"RST after FIN": {func(c *connection) {
+			c.open()
+			c.send(true, 0x19, hello[:100])
+			forge(c, true, 0x04, 0)
+			c.seq[0]--
+			c.send(true, 0x18, hello[100:])
+		}, 0, 0, 0, 0},
+		"RST of one who is not connected yet": {func(c *connection) {
+			c.send(true, 0x02, nil)
+			c.send(true, 0x18, hello[:100])
+			c.send(false, 0x14, nil)
+			c.send(true, 0x18, hello[100:])
+		}, 0, 0, 0, 0},
+		"SYN that the other side takes": {func(c *connection) {
+			c.open()
+			c.send(true, 0x18, hello[:100])
+			c.seq = [2]uint32{c.seq[0] + 1e9, c.seq[1] + 1e8}
+			c.open()
+			c.send(true, 0x18, hello)
+		}, 1, 0, 0, 1},
+		"SYN after the end": {func(c *connection) {
+			c.open()
+			c.send(true, 0x18, hello[:100])
+			forge(c, true, 0x04, 0)
+			c.seq[0] += 1e9
+			c.open()
+			c.send(true, 0x18, hello)
+		}, 1, 0, 0, 0},
+	} {
+		results, counters := found(f.f)
+		ja3, ja3s, x509 := len(only(results, "ja3")), len(only(results, "ja3s")), len(only(results, "x509"))
+		if ja3 != f.ja3 || ja3s != f.ja3s || x509 != f.x509 || counters.Refused != uint64(f.lies) {
+			t.Errorf("%s: found %d, %d, %d; %+v", name, ja3, ja3s, x509, counters)
+		}
+	}
+}
+
 func TestNoHello(t *testing.T) {
 	t.Parallel()
 	hello := clientHello(t)
