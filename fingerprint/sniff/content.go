@@ -80,9 +80,13 @@ func (s *Sniffer) tls(f *flow, side int, b []byte) ([]byte, bool) {
 	}
 	for {
 		message, n, err := h.tls.Next(b)
+		h.taken += n
+		waits := errors.Is(err, fingerprint.ErrTruncated)
+		if waits || err == nil && (n < len(message) || &message[0] != &b[n-len(message)]) {
+			h.joining = max(h.joining, h.taken+h.taken/2) // what append makes of it, at most
+		}
 		b = b[n:]
-		if errors.Is(err, fingerprint.ErrTruncated) {
-			h.taken += n
+		if waits {
 			return b, true
 		}
 		h.taken = 0
@@ -92,6 +96,7 @@ func (s *Sniffer) tls(f *flow, side int, b []byte) ([]byte, bool) {
 		if err != nil || !s.handshake(f, side, message, fingerprint.TCP) {
 			if h.hellos > 0 {
 				h.mode = modeDone
+				s.forgetHello(&f.half[1-side]) // which only this direction's facts go with
 			}
 			s.putHandshake(h)
 			return b, false

@@ -23,11 +23,14 @@
 //
 // # Bounds
 //
-// Traffic is hostile. A conversation holds at most 64 KiB in each direction, all of them
-// together Config.MaxBuffer, and there are at most Config.MaxFlows; beyond that half-open
-// ones, and then those longest silent, are dropped. A direction is no longer reassembled
-// as soon as nothing more can come of it. No packet makes a Sniffer panic or stop; what
-// it left out is in Counters.
+// Traffic is hostile. A conversation holds at most 60 KiB in each direction, whatever that
+// is made of, so that a half-open one, of which one side was heard, takes less than 64 KiB
+// in all. What does not fit is not kept, and its direction no longer followed: a hello of
+// up to 30 KB fits, however it comes. All conversations together hold Config.MaxBuffer,
+// and there are at most Config.MaxFlows; beyond that half-open ones, and then those longest
+// silent, are dropped. A direction is no longer reassembled as soon as nothing more can
+// come of it. RST and SYN segments that the other side does not take end nothing. No packet
+// makes a Sniffer panic or stop; what it left out is in Counters.
 //
 // # Further methods
 //

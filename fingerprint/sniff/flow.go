@@ -77,7 +77,8 @@ type half struct {
 	buf      []byte // passed on, but not yet understood
 	late     pieces // came before its turn
 	tls      *fingerprint.Handshake
-	taken    int    // bytes that tls keeps of an unfinished message
+	taken    int    // bytes that went into an unfinished message
+	joining  int    // memory for messages that come in parts, at most
 	hello    []byte // the last ClientHello of the client's half
 	dtls     bool   // hello is in the form of DTLS
 	hellos   uint8

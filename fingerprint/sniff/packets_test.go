@@ -113,9 +113,14 @@ type connection struct {
 	seq            [2]uint32 // of client and server
 	at             time.Time
 	step           time.Duration // between two packets
+	sent, most     int           // packets; with most, no more are sent
 }
 
 func (c *connection) send(fromClient bool, flags byte, payload []byte) {
+	if c.most > 0 && c.sent == c.most {
+		return
+	}
+	c.sent++
 	src, dst, side := c.client, c.server, 0
 	if !fromClient {
 		src, dst, side = c.server, c.client, 1

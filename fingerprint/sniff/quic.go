@@ -227,8 +227,8 @@ func (q *quic) finish(side int) {
 	q.done[side], q.crypto[side], q.keys[side] = true, pieces{}, nil
 }
 
-// weight is what the state holds, in bytes.
-func (q *quic) weight() int { return q.crypto[0].cost + q.crypto[1].cost + 1024 }
+// quicCost is what the keys of one direction take.
+const quicCost = 2 << 10
 
 // quicDatagram follows the packets of one datagram.
 func (s *Sniffer) quicDatagram(f *flow, side int, p *packet) {
@@ -248,8 +248,7 @@ func (s *Sniffer) quicDatagram(f *flow, side int, p *packet) {
 			s.quicHandshake(f, side, p)
 		}
 	}
-	s.weigh(f)
-	s.relieve()
+	s.hold(f, side)
 }
 
 // quicInitial takes one Initial packet.
@@ -357,7 +356,8 @@ func (s *Sniffer) quicFrames(f *flow, side int, b []byte) bool {
 			}
 			data := b[n+m : n+m+int(size)]
 			b = b[n+m+int(size):]
-			if offset > maxStream || !c.crypto[side].insert(int64(offset), data, maxStream) {
+			room := maxStream - f.weight(side) + c.crypto[side].cost
+			if offset > maxStream || !c.crypto[side].insert(int64(offset), data, room) {
 				s.counted.Overflow++
 				c.finish(side)
 				return true

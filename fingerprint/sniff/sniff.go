@@ -39,7 +39,7 @@ type Config struct {
 	MaxFlows int
 
 	// MaxBuffer bounds the bytes that are held for all conversations together, until what
-	// is missing comes; 0 means 64 MiB. Each direction holds at most 64 KiB.
+	// is missing comes; 0 means 64 MiB. Each direction holds at most 60 KiB of that.
 	MaxBuffer int
 }
 
@@ -48,8 +48,8 @@ const (
 	defaultDedup     = 5 * time.Minute
 	defaultMaxFlows  = 1 << 16
 	defaultMaxBuffer = 64 << 20
-	maxStream        = 64 << 10
-	maxRemembered    = 1 << 16 // events for Dedup
+	maxStream        = 60 << 10 // held of one direction; 64 KiB with the flow itself
+	maxRemembered    = 1 << 16  // events for Dedup
 	flowIdle         = 120e9
 	idleEvery        = 30e9
 	clockStep        = 3600e9
