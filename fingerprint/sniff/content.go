@@ -80,15 +80,23 @@ func (s *Sniffer) tls(f *flow, side int, b []byte) ([]byte, bool) {
 	}
 	for {
 		message, n, err := h.tls.Next(b)
+		h.taken += n
+		waits := errors.Is(err, fingerprint.ErrTruncated)
+		if waits || err == nil && (n < len(message) || &message[0] != &b[n-len(message)]) {
+			h.joining = max(h.joining, h.taken+h.taken/2) // what append makes of it, at most
+		}
 		b = b[n:]
-		if errors.Is(err, fingerprint.ErrTruncated) {
-			h.taken += n
+		if waits {
 			return b, true
 		}
 		h.taken = 0
+		if err != nil && h.hellos == 0 { // later ones are where encryption begins
+			s.counted.BadHellos++
+		}
 		if err != nil || !s.handshake(f, side, message, fingerprint.TCP) {
 			if h.hellos > 0 {
 				h.mode = modeDone
+				s.forgetHello(&f.half[1-side]) // which only this direction's facts go with
 			}
 			s.putHandshake(h)
 			return b, false
@@ -106,14 +114,22 @@ func (s *Sniffer) handshake(f *flow, side int, message []byte, t fingerprint.Tra
 		if t == fingerprint.DTLS {
 			parse = s.clientHello.ParseDTLSMessage
 		}
-		if parse(message) != nil || h.hellos == 0xff {
+		if parse(message) != nil {
+			s.counted.BadHellos++
+			return false
+		}
+		if h.hellos == 0xff {
 			return false
 		}
 		h.hellos++
 		s.clientHelloSeen(f, side, message, t)
 		return true
 	case messageServerHello:
-		if s.serverHello.ParseMessage(message) != nil || h.hellos == 0xff {
+		if s.serverHello.ParseMessage(message) != nil {
+			s.counted.BadHellos++
+			return false
+		}
+		if h.hellos == 0xff {
 			return false
 		}
 		h.hellos++
@@ -155,9 +171,11 @@ func (s *Sniffer) sshHello(f *flow, side int, b []byte) ([]byte, bool) {
 		return b, true
 	}
 	f.half[side].mode = modeDone
-	if err == nil {
-		s.sshHelloSeen(f, side)
+	if err != nil {
+		s.counted.BadHellos++
+		return nil, false
 	}
+	s.sshHelloSeen(f, side)
 	return nil, false
 }
 

@@ -53,6 +53,7 @@ type packet struct {
 	ttl              uint8
 	ip               []byte // the innermost IP packet, as long as its header says
 	payload          []byte
+	cut              bool // an IP header announces more than there is
 
 	// TCP only.
 	flags    uint8
@@ -154,7 +155,7 @@ func (d *decoder) ether(typ uint16, b []byte, p *packet, depth int) verdict {
 }
 
 func (d *decoder) ip(b []byte, p *packet, depth int) verdict {
-	if depth == maxLayers {
+	if depth >= maxLayers {
 		return tooDeep
 	}
 	if len(b) == 0 {
@@ -181,6 +182,7 @@ func (d *decoder) ipv4(b []byte, p *packet, depth int) verdict {
 		return malformed
 	}
 	whole := total <= len(b)
+	p.cut = p.cut || !whole
 	b = b[:min(total, len(b))]
 	p.src, p.dst = address{10: 0xff, 11: 0xff}, address{10: 0xff, 11: 0xff}
 	copy(p.src[12:], b[12:16])
@@ -205,6 +207,7 @@ func (d *decoder) ipv6(b []byte, p *packet, depth int) verdict {
 		total = len(b)
 	}
 	whole := total <= len(b)
+	p.cut = p.cut || !whole
 	b = b[:min(total, len(b))]
 	p.src, p.dst = address(b[8:24]), address(b[24:40])
 	p.v6, p.ttl, p.ip = true, b[7], b

@@ -163,6 +163,117 @@ func TestDecodeCounts(t *testing.T) {
 	}
 }
 
+// TestCountsOfWhatIsLost gives every reason for which something is left out behind the
+// headers, one at a time.
+func TestCountsOfWhatIsLost(t *testing.T) {
+	t.Parallel()
+	hello := clientHello(t)
+	broken := bytes.Clone(hello)
+	broken[5+4+2+32] = 33 // a session ID longer than there may be
+	longRecord := bytes.Clone(hello)
+	binary.BigEndian.PutUint16(longRecord[3:], 0x4800)
+	longRecord[6] = 1 // a message of more than 64 KiB
+	initial := slices.Concat([]byte("\xc1\x00\x00\x00\x01\x0812345678\x00\x00\x40\x40"), make([]byte, 64))
+	dtls := slices.Concat([]byte{0x16, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 12 + 40, 1, 0, 0, 40, 0, 0, 0, 0, 0, 0, 0, 40}, make([]byte, 40))
+	datagram := func(b []byte) func(c *connection) {
+		return func(c *connection) { c.s.Packet(sniff.LinkRaw, start, ip4(17, udp(443, b))) }
+	}
+	for name, l := range map[string]struct {
+		f    func(c *connection)
+		want sniff.Counters
+	}{
+		"a hello that is none": {
+			func(c *connection) { c.open(); c.send(true, 0x18, broken) },
+			sniff.Counters{Flows: 1, BadHellos: 1},
+		},
+		"a hello that is too long": {
+			func(c *connection) {
+				c.open()
+				c.send(true, 0x18, longRecord)
+				c.send(true, 0x18, make([]byte, 0x4800))
+			},
+			sniff.Counters{Flows: 1, BadHellos: 1},
+		},
+		"an SSH packet that is none": {
+			func(c *connection) {
+				c.open()
+				c.send(true, 0x18, append([]byte("SSH-2.0-x\r\n"), make([]byte, 30)...))
+			},
+			sniff.Counters{Flows: 1, BadHellos: 1},
+		},
+		"encryption is no bad hello": {
+			func(c *connection) {
+				c.open()
+				c.send(true, 0x18, hello)
+				c.send(true, 0x18, []byte{0x17, 3, 3, 0, 2, 1, 2})
+			},
+			sniff.Counters{Flows: 1},
+		},
+		"a lone RST": {func(c *connection) { c.send(true, 0x14, nil) }, sniff.Counters{Strays: 1}},
+		"DNS":        {datagram([]byte("\x00\x01\x01\x00\x00\x01 and so on, long enough")), sniff.Counters{OtherUDP: 1}},
+		"an Initial packet of someone else's keys": {datagram(initial), sniff.Counters{Flows: 1, BadInitials: 1}},
+		"an Initial packet cut short by itself":    {datagram(initial[:40]), sniff.Counters{Flows: 1, Malformed: 1}},
+		"a DTLS hello that is none":                {datagram(dtls), sniff.Counters{Flows: 1, BadHellos: 1}},
+		"a DTLS record that is none":               {datagram(dtls[:40]), sniff.Counters{Flows: 1, BadHellos: 1}},
+		"cut in the payload": {
+			func(c *connection) {
+				c.s.Packet(sniff.LinkEthernet, start, segment(c.client, c.server, 7, 0x18, hello)[:100])
+			},
+			sniff.Counters{Flows: 1, Cut: 1},
+		},
+		"cut in a tunnel, in the header": {
+			func(c *connection) {
+				c.s.Packet(sniff.LinkRaw, start, ip4(4, segment(c.client, c.server, 7, 0x18, hello)[14:])[:50])
+			},
+			sniff.Counters{Cut: 1, Malformed: 1},
+		},
+		"a cut fragment": {
+			func(c *connection) {
+				b := ip4(6, make([]byte, 80))
+				b[6] = 0x20
+				c.s.Packet(sniff.LinkRaw, start, b[:60])
+			},
+			sniff.Counters{Cut: 1, Unkept: 1},
+		},
+		"nothing is cut from a padded frame": {
+			func(c *connection) {
+				c.s.Packet(sniff.LinkEthernet, start, append(segment(c.client, c.server, 7, 0x10, nil), make([]byte, 6)...))
+			},
+			sniff.Counters{Flows: 1},
+		},
+	} {
+		_, got := found(l.f)
+		l.want.Packets, l.want.Bytes, l.want.Fingerprints = got.Packets, got.Bytes, got.Fingerprints
+		if got != l.want {
+			t.Errorf("%s: %+v\nwant %+v", name, got, l.want)
+		}
+	}
+}
+
+// TestDepthBehindFragments: a datagram that was put together counts as a layer, and one
+// at the limit hides no more tunnels than any other.
+func TestDepthBehindFragments(t *testing.T) {
+	t.Parallel()
+	inner := segment("10.0.0.1:40000", "10.0.0.2:443", 7, 2, nil)[14:]
+	for range 20 {
+		inner = ip4(4, inner)
+	}
+	const cut = 64
+	first, last := ip4(4, inner[:cut]), ip4(4, inner[cut:])
+	first[6], last[7] = 0x20, cut/8
+	_, c := found(func(c *connection) {
+		for _, b := range [][]byte{first, last} {
+			for range 4 {
+				b = ip4(4, b)
+			}
+			c.s.Packet(sniff.LinkRaw, start, b)
+		}
+	})
+	if c.Fragments != 1 || c.TooDeep != 1 || c.Flows != 0 {
+		t.Errorf("%+v", c)
+	}
+}
+
 // TestFragmentsAreBounded sends fragments that never make a datagram.
 func TestFragmentsAreBounded(t *testing.T) {
 	s := sniff.New(sniff.Config{})

@@ -15,13 +15,22 @@
 // nothing new. Another order of a hello's extensions is nothing new: browsers shuffle them
 // for every connection.
 //
+// In tls_certificate, self_signed means that the whole names of subject and issuer are
+// equal, where comparing common names alone would call many a private authority's
+// certificate self-signed; sans lists DNS names and the addresses of IPv4 and IPv6;
+// not_before and not_after are RFC 3339 in UTC instead of the two notations that
+// certificates use, and empty when unreadable.
+//
 // # Bounds
 //
-// Traffic is hostile. A conversation holds at most 64 KiB in each direction, all of them
-// together Config.MaxBuffer, and there are at most Config.MaxFlows; beyond that half-open
-// ones, and then those longest silent, are dropped. A direction is no longer reassembled
-// as soon as nothing more can come of it. No packet makes a Sniffer panic or stop; what
-// it left out is in Counters.
+// Traffic is hostile. A conversation holds at most 60 KiB in each direction, whatever that
+// is made of, so that a half-open one, of which one side was heard, takes less than 64 KiB
+// in all. What does not fit is not kept, and its direction no longer followed: a hello of
+// up to 30 KB fits, however it comes. All conversations together hold Config.MaxBuffer,
+// and there are at most Config.MaxFlows; beyond that half-open ones, and then those longest
+// silent, are dropped. A direction is no longer reassembled as soon as nothing more can
+// come of it. RST and SYN segments that the other side does not take end nothing. No packet
+// makes a Sniffer panic or stop; what it left out is in Counters.
 //
 // # Further methods
 //

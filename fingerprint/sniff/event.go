@@ -44,9 +44,9 @@ type sent struct {
 	at int64
 }
 
-// forget drops what is older than window.
+// forget drops what is older than window, or of another time.
 func (e *events) forget(now, window int64) {
-	for e.head < len(e.sent) && now-e.sent[e.head].at >= window {
+	for e.head < len(e.sent) && passed(now, e.sent[e.head].at, window) {
 		e.drop()
 	}
 }
@@ -77,11 +77,11 @@ func (s *Sniffer) repeated(typ string, src netip.Addr, telling ...string) bool {
 		e.tells = append(append(e.tells, 0), t...)
 	}
 	key := repeat{src, maphash.Bytes(e.seed, e.tells)}
-	if at, ok := e.last[key]; ok && s.clock-at < window && s.clock >= at {
+	if at, ok := e.last[key]; ok && !passed(s.clock, at, window) {
 		s.counted.Repeats++
 		return true
 	}
-	if len(e.last) >= maxRemembered {
+	if len(e.sent)-e.head >= maxRemembered { // last has no more than that
 		e.drop()
 	}
 	e.last[key] = s.clock

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net/netip"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -343,6 +344,27 @@ func TestShuffledExtensionsAreNoNews(t *testing.T) {
 	if len(ja3) != 3 || told["tls_client_hello"] != 2 || told["tls_session"] != 2 {
 		t.Errorf("%d JA3 in %v", len(ja3), told)
 	}
+}
+
+// TestDedupIsBounded: a source whose SYNs jump between two hours is told of again and
+// again, and remembered no longer than others.
+func TestDedupIsBounded(t *testing.T) {
+	told := 0
+	s := sniff.New(sniff.Config{Sink: decnet.SinkFunc(func(decnet.Event) { told++ })})
+	frame := segment("10.0.0.1:40000", "10.0.0.2:22", 1, 2, nil)
+	const count = 400_000
+	before := heap()
+	for i := range count {
+		binary.BigEndian.PutUint32(frame[14+20+4:], uint32(i))
+		s.Packet(sniff.LinkEthernet, start.Add(time.Duration(i%2)*2*time.Hour), frame)
+	}
+	if grown := int64(heap()) - int64(before); grown > 8<<20 {
+		t.Errorf("%d bytes are held", grown)
+	}
+	if told != count {
+		t.Errorf("%d events of %d", told, count)
+	}
+	runtime.KeepAlive(s)
 }
 
 // TestW14LatencyIsTheClients: the round trip is told of, and it is that to the client, not

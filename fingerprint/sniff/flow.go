@@ -67,18 +67,51 @@ type half struct {
 	mode     mode
 	started  bool
 	next     uint32 // sequence number of the byte at offset pos
+	acked    uint32 // what the other side expects next, as it says
+	doubt    uint32 // sequence number of a SYN that was not believed
+	answered bool   // acked is known
+	doubted  bool   // doubt is
 	pos      int64  // bytes of the stream that were passed on
 	since    int64  // offset from which the search counts
 	skip     int64  // bytes of a body to pass over
 	buf      []byte // passed on, but not yet understood
 	late     pieces // came before its turn
 	tls      *fingerprint.Handshake
-	taken    int    // bytes that tls keeps of an unfinished message
+	taken    int    // bytes that went into an unfinished message
+	joining  int    // memory for messages that come in parts, at most
 	hello    []byte // the last ClientHello of the client's half
 	dtls     bool   // hello is in the form of DTLS
 	hellos   uint8
 	chain    uint8 // certificates
 	requests uint16
+}
+
+// open reports whether each side is known to have answered the other, and the connection
+// is not over.
+func (f *flow) open() bool { return f.half[0].answered && f.half[1].answered && !f.closed }
+
+// expected returns the sequence number that the other side expects next, if it has all
+// that was captured: what it acknowledges counts where the capture has less.
+func (h *half) expected() uint32 {
+	if h.answered && (!h.started || int32(h.acked-h.next) > 0) {
+		return h.acked
+	}
+	return h.next
+}
+
+// acknowledge notes what the other side expects.
+func (h *half) acknowledge(next uint32) {
+	if !h.answered || int32(next-h.acked) > 0 {
+		h.acked, h.answered = next, true
+	}
+}
+
+// follow moves next past a segment that nobody looks into.
+func (h *half) follow(p *packet) {
+	from, end := h.expected(), p.seq+uint32(len(p.payload))
+	if int32(p.seq-from) <= 0 && int32(end-from) > 0 {
+		h.next, h.started = end, true
+	}
 }
 
 func (f *flow) addrPort(side int) netip.AddrPort {

@@ -76,7 +76,7 @@ const retireAfter = 50 // milliseconds
 func openRing(i Interface) (*ring, error) {
 	iface, err := net.InterfaceByName(i.Name)
 	if err != nil {
-		return nil, fmt.Errorf("sniff: interface %q: %w", i.Name, decnet.ErrNotFound)
+		return nil, fmt.Errorf("sniff: there is no interface %q: %w", i.Name, decnet.ErrNotFound)
 	}
 	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	if err != nil {

@@ -113,14 +113,26 @@ type connection struct {
 	seq            [2]uint32 // of client and server
 	at             time.Time
 	step           time.Duration // between two packets
+	sent, most     int           // packets; with most, no more are sent
 }
 
 func (c *connection) send(fromClient bool, flags byte, payload []byte) {
+	if c.most > 0 && c.sent == c.most {
+		return
+	}
+	c.sent++
 	src, dst, side := c.client, c.server, 0
 	if !fromClient {
 		src, dst, side = c.server, c.client, 1
 	}
 	frame := segment(src, dst, c.seq[side], flags, payload)
+	if flags&0x10 != 0 {
+		at := 14 + 20 + 8
+		if frame[12] == 0x86 {
+			at += 20
+		}
+		binary.BigEndian.PutUint32(frame[at:], c.seq[1-side])
+	}
 	c.seq[side] += uint32(len(payload))
 	if flags&(1|2) != 0 {
 		c.seq[side]++

@@ -2,9 +2,9 @@ package sniff
 
 import "slices"
 
-// pieceCost is what keeping a piece costs beside its bytes, so that a thousand pieces of
-// one byte are not taken for a thousand bytes.
-const pieceCost = 64
+// pieceCost is what keeping a piece costs beside its bytes: its place in a list that may
+// be four times as long as it is used.
+const pieceCost = 4 * 32
 
 // piece is a stretch of bytes that came out of order.
 type piece struct {
@@ -16,7 +16,7 @@ type piece struct {
 // overlap: where two disagree, the bytes that came first count. The zero value is empty.
 type pieces struct {
 	list []piece
-	cost int // bytes held, and pieceCost for each piece
+	cost int // memory held: that of the bytes, and pieceCost for each piece
 }
 
 // insert keeps a copy of those bytes of b, which stand at offset at, that are not there
@@ -41,11 +41,12 @@ func (p *pieces) insert(at int64, b []byte, limit int) bool {
 			free = b[:min(int64(len(b)), p.list[i].at-at)]
 		}
 		if len(free) > 0 {
-			if p.cost+len(free)+pieceCost > limit {
+			kept := slices.Clone(free)
+			if p.cost+cap(kept)+pieceCost > limit {
 				return false
 			}
-			p.cost += len(free) + pieceCost
-			p.list = slices.Insert(p.list, i, piece{at, slices.Clone(free)})
+			p.cost += cap(kept) + pieceCost
+			p.list = slices.Insert(p.list, i, piece{at, kept})
 			i++
 		}
 		if len(free) == len(b) {
@@ -66,9 +67,11 @@ func (p *pieces) insert(at int64, b []byte, limit int) bool {
 func (p *pieces) take(at int64) ([]byte, bool) {
 	for len(p.list) > 0 && p.list[0].at <= at {
 		first := p.list[0]
-		p.list[0].b = nil
-		p.list = p.list[1:]
-		p.cost -= len(first.b) + pieceCost
+		p.list = slices.Delete(p.list, 0, 1)
+		if cap(p.list) > 4*len(p.list) {
+			p.list = slices.Clone(p.list)
+		}
+		p.cost -= cap(first.b) + pieceCost
 		if skip := at - first.at; skip < int64(len(first.b)) {
 			return first.b[skip:], true
 		}

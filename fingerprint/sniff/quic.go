@@ -227,14 +227,17 @@ func (q *quic) finish(side int) {
 	q.done[side], q.crypto[side], q.keys[side] = true, pieces{}, nil
 }
 
-// weight is what the state holds, in bytes.
-func (q *quic) weight() int { return q.crypto[0].cost + q.crypto[1].cost + 1024 }
+// quicCost is what the keys of one direction take.
+const quicCost = 2 << 10
 
 // quicDatagram follows the packets of one datagram.
 func (s *Sniffer) quicDatagram(f *flow, side int, p *packet) {
 	for b := p.payload; len(b) > 0; {
 		q, rest, ok := parseQUIC(b)
 		if !ok {
+			if isQUIC(b) { // and not the padding behind a packet
+				s.counted.Malformed++
+			}
 			break
 		}
 		b = rest
@@ -245,8 +248,7 @@ func (s *Sniffer) quicDatagram(f *flow, side int, p *packet) {
 			s.quicHandshake(f, side, p)
 		}
 	}
-	s.weigh(f)
-	s.relieve()
+	s.hold(f, side)
 }
 
 // quicInitial takes one Initial packet.
@@ -261,6 +263,7 @@ func (s *Sniffer) quicInitial(f *flow, side int, p *packet, q *quicPacket) {
 	}
 	frames, ok := s.quicOpen(c, q, side == int(f.client), side)
 	if !ok {
+		s.counted.BadInitials++
 		if !c.opened && c.tries >= maxQUICKeys {
 			f.half[0].mode, f.half[1].mode = modeDone, modeDone
 		}
@@ -272,7 +275,9 @@ func (s *Sniffer) quicInitial(f *flow, side int, p *packet, q *quicPacket) {
 		c.answer = p.time
 		s.latency(f, FactServerLatency, c.first, p.ttl, fingerprint.QUIC)
 	}
-	s.quicFrames(f, side, frames)
+	if !s.quicFrames(f, side, frames) {
+		s.counted.BadInitials++
+	}
 }
 
 // quicOpen decrypts an Initial packet, after making keys where there are none yet, or
@@ -326,10 +331,12 @@ const (
 	frameACK     = 2
 	frameACKECN  = 3
 	frameCrypto  = 6
+	frameClose   = 0x1c
 )
 
 // quicFrames places the CRYPTO frames of a packet and takes the messages that they make.
-func (s *Sniffer) quicFrames(f *flow, side int, b []byte) {
+// It reports whether all frames are such as an Initial packet may hold.
+func (s *Sniffer) quicFrames(f *flow, side int, b []byte) bool {
 	c := f.quic
 	for len(b) > 0 {
 		typ := b[0]
@@ -339,26 +346,30 @@ func (s *Sniffer) quicFrames(f *flow, side int, b []byte) {
 		case frameACK, frameACKECN:
 			var ok bool
 			if b, ok = skipACK(b, typ == frameACKECN); !ok {
-				return
+				return false
 			}
 		case frameCrypto:
 			offset, n := varint(b)
 			size, m := varint(b[n:])
 			if n == 0 || m == 0 || size > uint64(len(b)-n-m) {
-				return
+				return false
 			}
 			data := b[n+m : n+m+int(size)]
 			b = b[n+m+int(size):]
-			if offset > maxStream || !c.crypto[side].insert(int64(offset), data, maxStream) {
+			room := maxStream - f.weight(side) + c.crypto[side].cost
+			if offset > maxStream || !c.crypto[side].insert(int64(offset), data, room) {
 				s.counted.Overflow++
 				c.finish(side)
-				return
+				return true
 			}
+		case frameClose: // nothing that counts follows
+			b = nil
 		default:
-			return
+			return false
 		}
 	}
 	s.quicMessages(f, side)
+	return true
 }
 
 // skipACK returns what follows the body of an ACK frame.

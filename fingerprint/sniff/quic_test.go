@@ -7,9 +7,12 @@ import (
 	"crypto/tls"
 	"encoding/binary"
 	"encoding/hex"
+	"runtime"
 	"testing"
 	"time"
+	"unsafe"
 
+	"github.com/decnet/decnet"
 	"github.com/decnet/decnet/fingerprint"
 )
 
@@ -197,6 +200,98 @@ func TestQUIC(t *testing.T) {
 	}
 }
 
+// TestHalfOpenDatagramsAreBounded is TestHalfOpenFlowsAreBounded for QUIC and DTLS.
+func TestHalfOpenDatagramsAreBounded(t *testing.T) {
+	const flows, most = 64, 64 << 10
+	id := unhex(t, exampleID)
+	secret, err := quicSecret(quicV1, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	k, err := quicKeysOf(quicV1, secret, labelClient)
+	if err != nil {
+		t.Fatal(err)
+	}
+	far := func(offset int, data []byte) []byte { // a CRYPTO frame at any offset
+		b := binary.BigEndian.AppendUint32([]byte{frameCrypto}, 0x80000000|uint32(offset))
+		return append(append(b, 0x40|byte(len(data)>>8), byte(len(data))), data...)
+	}
+	dtls := func(number, length, offset, size int) []byte {
+		b := []byte{0x16, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 0, byte((12 + size) >> 8), byte(12 + size), 2}
+		b = append(b, byte(length>>16), byte(length>>8), byte(length), 0, byte(number))
+		b = append(b, byte(offset>>16), byte(offset>>8), byte(offset), 0, byte(size>>8), byte(size))
+		return append(b, make([]byte, size)...)
+	}
+	for name, payloads := range map[string][][]byte{
+		"QUIC, unfinished": func() (list [][]byte) {
+			for i := 1; i < 60; i++ {
+				list = append(list, seal(t, k, quicV1, id, uint16(i), far(i*1100, make([]byte, 1100))))
+			}
+			return list
+		}(),
+		"QUIC, single bytes": func() (list [][]byte) {
+			for i := range 20 {
+				var frames []byte
+				for j := range 100 {
+					frames = append(frames, far(2+2*(100*i+j), []byte{7})...)
+				}
+				list = append(list, seal(t, k, quicV1, id, uint16(i), frames))
+			}
+			return list
+		}(),
+		"DTLS, unfinished": func() (list [][]byte) {
+			for i := range 49 {
+				list = append(list, dtls(0, 60_000, i*1200, 1200))
+			}
+			return list
+		}(),
+		"DTLS, four messages": func() (list [][]byte) {
+			for i := range 50 {
+				list = append(list, dtls(i%4, 15_000, 1+i/4*1100, 1100))
+			}
+			return list
+		}(),
+		"DTLS, single bytes": func() (list [][]byte) {
+			for i := range 300 {
+				list = append(list, dtls(0, 60_000, 2*i, 1))
+			}
+			return list
+		}(),
+	} {
+		peak := int64(0)
+		const steps = 8
+		for step := range steps + 1 {
+			s := New(Config{Sink: decnet.SinkFunc(func(decnet.Event) {})})
+			send := func(port uint16, payloads [][]byte) {
+				for _, payload := range payloads {
+					b := ipDatagram(true, payload)
+					binary.BigEndian.PutUint16(b[20:], port)
+					s.Packet(LinkRaw, time.Unix(1e9, 0), b)
+				}
+			}
+			heap := func() int64 {
+				runtime.GC()
+				var m runtime.MemStats
+				runtime.ReadMemStats(&m)
+				return int64(m.HeapAlloc)
+			}
+			send(9, payloads)
+			before := heap()
+			for i := range uint16(flows) {
+				send(1000+i, payloads[:1+(len(payloads)-1)*step/steps])
+			}
+			peak = max(peak, (heap()-before)/flows)
+			if len(s.flows) != flows+1 || s.counted.Shed > 0 || s.counted.BadHellos+s.counted.BadInitials+s.counted.Panics > 0 {
+				t.Errorf("%s: %+v", name, s.counted)
+			}
+		}
+		t.Logf("%s: %d bytes", name, peak)
+		if peak > most {
+			t.Errorf("%s: a flow holds %d bytes, the limit is %d", name, peak, most)
+		}
+	}
+}
+
 // FuzzQUIC puts frames into packets with sound protection, and sends raw datagrams.
 func FuzzQUIC(f *testing.F) {
 	hello := quicHello(f)
@@ -252,7 +347,7 @@ func FuzzPieces(f *testing.F) {
 				t.Fatalf("overlap at %d", q.at)
 			}
 			end = q.at + int64(len(q.b))
-			cost += len(q.b) + pieceCost
+			cost += cap(q.b) + pieceCost
 			for j, c := range q.b {
 				if model[q.at+int64(j)] != int(c)+1 {
 					t.Fatalf("byte %d is %d, want %d", q.at+int64(j), c, model[q.at+int64(j)]-1)
@@ -267,6 +362,9 @@ func FuzzPieces(f *testing.F) {
 		}
 		if cost != p.cost {
 			t.Fatalf("cost %d, want %d", p.cost, cost)
+		}
+		if room := cap(p.list) * int(unsafe.Sizeof(piece{})); room > len(p.list)*pieceCost {
+			t.Fatalf("a list of %d bytes for %d pieces", room, len(p.list))
 		}
 		if n := p.prefix(); n != len(p.appendPrefix(nil)) {
 			t.Fatalf("prefix %d", n)

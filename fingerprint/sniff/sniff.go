@@ -39,7 +39,7 @@ type Config struct {
 	MaxFlows int
 
 	// MaxBuffer bounds the bytes that are held for all conversations together, until what
-	// is missing comes; 0 means 64 MiB. Each direction holds at most 64 KiB.
+	// is missing comes; 0 means 64 MiB. Each direction holds at most 60 KiB of that.
 	MaxBuffer int
 }
 
@@ -48,8 +48,8 @@ const (
 	defaultDedup     = 5 * time.Minute
 	defaultMaxFlows  = 1 << 16
 	defaultMaxBuffer = 64 << 20
-	maxStream        = 64 << 10
-	maxRemembered    = 1 << 16 // events for Dedup
+	maxStream        = 60 << 10 // held of one direction; 64 KiB with the flow itself
+	maxRemembered    = 1 << 16  // events for Dedup
 	flowIdle         = 120e9
 	idleEvery        = 30e9
 	clockStep        = 3600e9
@@ -63,19 +63,25 @@ type Counters struct {
 	Bytes   uint64 // of them, as captured
 
 	UnknownLink uint64 // of a link type that is not understood
+	Cut         uint64 // shorter than their IP header says, mostly by the capture; the rest is used
 	Malformed   uint64 // a header that does not fit
 	TooDeep     uint64 // more tunnels in tunnels than are looked into
 	Other       uint64 // neither TCP nor UDP
+	OtherUDP    uint64 // UDP that begins neither QUIC nor DTLS; the later packets of QUIC among it
 	Elsewhere   uint64 // between hosts that are no deckies
+	Strays      uint64 // RST that belong to no conversation that is known
+	Refused     uint64 // RST and SYN in the midst of a connection, which the other side does not take either
 	Fragments   uint64 // IP fragments that were kept
 	Unkept      uint64 // IP fragments that were not: odd, or too many
 	Panics      uint64 // packets that a defect of this package was found with
 
-	Flows    uint64 // conversations
-	Evicted  uint64 // dropped because there were too many
-	Shed     uint64 // directions given up because too much was held for all of them
-	Overflow uint64 // directions given up because too much was held for one of them
-	Gaps     uint64 // places where what is missing was given up
+	Flows       uint64 // conversations
+	Evicted     uint64 // dropped because there were too many
+	Shed        uint64 // directions given up because too much was held for all of them
+	Overflow    uint64 // directions given up because too much was held for one of them
+	Gaps        uint64 // places where what is missing was given up
+	BadHellos   uint64 // beginnings of TLS, DTLS or SSH that cannot be read
+	BadInitials uint64 // Initial packets of QUIC that cannot be decrypted, or hold what may not be there
 
 	Fingerprints uint64 // found
 	Events       uint64 // sent
@@ -196,7 +202,12 @@ func (s *Sniffer) packet(link LinkType, at int64, data []byte) {
 	s.tick(at)
 	p := &s.p
 	p.time, p.number = at, int(s.counted.Packets)
-	switch s.decoder.decode(link, data, p) {
+	p.cut = false
+	v := s.decoder.decode(link, data, p)
+	if p.cut {
+		s.counted.Cut++
+	}
+	switch v {
 	case decoded:
 		if p.proto == protoTCP {
 			s.tcp(p)
@@ -229,10 +240,10 @@ func (s *Sniffer) survive() {
 // tick moves the clock on, which follows the packets, and ends idle flows. A small step
 // back is disorder, a great one the beginning of another capture.
 func (s *Sniffer) tick(at int64) {
-	if at > s.clock || s.clock-at > clockStep {
+	if at > s.clock || passed(s.clock, at, clockStep) {
 		s.clock = at
 	}
-	if s.clock-s.scanned < idleEvery && s.clock >= s.scanned {
+	if !passed(s.clock, s.scanned, idleEvery) {
 		return
 	}
 	s.scanned = s.clock
@@ -242,6 +253,12 @@ func (s *Sniffer) tick(at int64) {
 		}
 	}
 	s.events.forget(s.clock, int64(s.cfg.Dedup))
+}
+
+// passed reports whether what happened at a time and counts for life is over. So it is
+// when the clock was set back behind it.
+func passed(now, at, life int64) bool {
+	return at > now || uint64(now)-uint64(at) >= uint64(life) // the difference may be more than an int64 holds
 }
 
 // Flush ends all conversations: their tcp_flow_timing events are sent and what was held
@@ -305,6 +322,7 @@ func (s *Sniffer) flow(p *packet, open bool) (*flow, int) {
 		return nil, 0
 	}
 	if !open {
+		s.counted.Strays++
 		return nil, 0
 	}
 	if len(s.flows) >= s.cfg.MaxFlows {
@@ -387,13 +405,23 @@ func (s *Sniffer) tcp(p *packet) {
 		if s.opening(f, p, side) {
 			return
 		}
+	} else if p.flags&flagRST != 0 && !f.takesRST(p, side) {
+		s.counted.Refused++
+		return
+	}
+	if p.flags&flagACK != 0 {
+		f.half[1-side].acknowledge(p.ack)
 	}
 	f.timing.add(p, side == f.peer())
 	if f.synAck && !f.answered && side == int(f.client) && p.flags&(flagACK|flagSYN|flagRST) == flagACK {
 		s.answer(f, p)
 	}
-	if h := &f.half[side]; h.mode != modeDone && len(p.payload) > 0 {
-		s.segment(f, side, p)
+	if h := &f.half[side]; len(p.payload) > 0 {
+		if h.mode == modeDone {
+			h.follow(p)
+		} else {
+			s.segment(f, side, p)
+		}
 	}
 	if f.ssh != nil {
 		s.sshPacket(f, p, side)
@@ -405,12 +433,30 @@ func (s *Sniffer) tcp(p *packet) {
 	}
 }
 
+// takesRST reports whether the other side lets an RST end the connection. While that is
+// open, it must have the very number that is expected (RFC 5961 section 3.2).
+func (f *flow) takesRST(p *packet, side int) bool {
+	h := &f.half[side]
+	ahead := p.seq - h.expected()
+	return !f.open() || ahead == 0 || ahead == 1 && f.fin>>side&1 != 0
+}
+
 // opening follows a SYN or SYN-ACK. It reports whether that is all there is to do.
+//
+// A SYN into an open connection is not taken by the other side (RFC 5961 section 4), and
+// does not make a Sniffer drop what it holds, until the other side answers it: then the
+// connection was over, and that was not captured.
 func (s *Sniffer) opening(f *flow, p *packet, side int) bool {
+	holding := f.held > 0 && f.open()
 	if p.flags&flagACK == 0 {
 		switch again := f.syn && side == int(f.client) && p.seq == f.isn; {
 		case again && !f.closed:
 			f.timing.add(p, true)
+			return true
+		case holding:
+			s.counted.Refused++
+			h := &f.half[side]
+			h.doubt, h.doubted = p.seq, true
 			return true
 		case f.syn || f.synAck || f.timing.packets > 0:
 			s.restart(f, p, side)
@@ -424,8 +470,14 @@ func (s *Sniffer) opening(f *flow, p *packet, side int) bool {
 		}
 		return false
 	}
-	if f.synAck || f.sure && side == int(f.client) {
+	switch other := &f.half[1-side]; {
+	case other.doubted && p.ack == other.doubt+1:
+		s.restart(f, p, side)
+	case f.synAck || f.sure && side == int(f.client):
 		return false
+	case holding:
+		s.counted.Refused++
+		return true
 	}
 	f.synAck, f.client, f.sure = true, int8(1-side), true
 	f.synAckTime = p.time

@@ -40,14 +40,13 @@ func (s *Sniffer) segment(f *flow, side int, p *packet) {
 		if ahead == 0 && (len(h.late.list) == 0 || h.pos+int64(len(b)) <= h.late.list[0].at) {
 			s.deliver(f, side, b)
 			kept = true
-		} else if kept = h.late.insert(h.pos+ahead, b, maxStream); !kept {
+		} else if kept = h.late.insert(h.pos+ahead, b, maxStream-f.weight(side)+h.late.cost); !kept {
 			s.overflow(h)
 		}
 		s.deliverLate(f, side)
 	}
-	if f.held > 0 || h.weight() > 0 {
-		s.weigh(f)
-		s.relieve()
+	if f.held > 0 || f.weight(side) > 0 {
+		s.hold(f, side)
 	}
 }
 
@@ -199,14 +198,42 @@ func (s *Sniffer) release(f *flow) {
 }
 
 // weight is what a direction holds, in bytes.
-func (h *half) weight() int { return cap(h.buf) + h.late.cost + cap(h.hello) + h.taken }
+func (f *flow) weight(side int) int {
+	h := &f.half[side]
+	n := cap(h.buf) + h.late.cost + cap(h.hello) + h.joining
+	if q := f.quic; q != nil {
+		n += q.crypto[side].cost
+		if q.keys[side] != nil {
+			n += quicCost
+		}
+	}
+	return n
+}
+
+// hold sees to it that a direction to which something came holds no more than it may, and
+// all flows together neither.
+func (s *Sniffer) hold(f *flow, side int) {
+	h := &f.half[side]
+	if f.weight(side) > maxStream {
+		s.counted.Overflow++
+		s.done(h)
+		if f.quic != nil {
+			f.quic.finish(side)
+		}
+		if f.dtls != nil {
+			f.dtls[side] = fingerprint.DTLSHandshake{}
+		}
+	}
+	if f.weight(side) > maxStream {
+		s.forgetHello(h)
+	}
+	s.weigh(f)
+	s.relieve()
+}
 
 // weigh brings up to date what a flow holds.
 func (s *Sniffer) weigh(f *flow) {
-	n := f.half[0].weight() + f.half[1].weight()
-	if f.quic != nil {
-		n += f.quic.weight()
-	}
+	n := f.weight(0) + f.weight(1)
 	switch {
 	case f.held == 0 && n > 0:
 		s.holding.pushFront(&f.hold)
@@ -229,7 +256,12 @@ func (s *Sniffer) relieve() {
 	}
 }
 
-const maxSpareBuffer = 16 << 10
+// Limits of what is kept for reuse. The memory of a Handshake cannot be seen, so that one
+// that may have some is not.
+const (
+	maxSpareBuffer  = 16 << 10
+	maxSpareJoining = 1 << 10
+)
 
 // takeBuffer returns an empty buffer that was used before, or nil.
 func (s *Sniffer) takeBuffer() []byte {
@@ -249,11 +281,11 @@ func (s *Sniffer) putBuffer(b []byte) {
 
 // putHandshake ends the reading of TLS records in a direction.
 func (s *Sniffer) putHandshake(h *half) {
-	if h.tls != nil && len(s.shakes) < maxSpare && h.taken <= maxSpareBuffer {
+	if h.tls != nil && len(s.shakes) < maxSpare && h.joining <= maxSpareJoining {
 		h.tls.Reset()
 		s.shakes = append(s.shakes, h.tls)
 	}
-	h.tls, h.taken = nil, 0
+	h.tls, h.taken, h.joining = nil, 0, 0
 }
 
 func (s *Sniffer) takeHandshake() *fingerprint.Handshake {

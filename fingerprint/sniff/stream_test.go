@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/decnet/decnet"
 	"github.com/decnet/decnet/fingerprint"
 	"github.com/decnet/decnet/fingerprint/sniff"
 	"github.com/decnet/decnet/fingerprint/sniff/plus"
@@ -145,6 +146,138 @@ func TestW15HelloInManySegments(t *testing.T) {
 		}
 		if got := only(results, "ja4"); len(got) != 1 || got[0] != parsed.JA4(fingerprint.TCP) {
 			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
+// TestForgedSegments: an RST and a SYN that the other side does not take, since its
+// connection is open and expects something else, do not blind.
+func TestForgedSegments(t *testing.T) {
+	t.Parallel()
+	hello := clientHello(t)
+	turns := tlsTurns(t, tls.VersionTLS12, "x.test")
+	// forge sends a segment without a part in the conversation.
+	forge := func(c *connection, fromClient bool, flags byte, ahead uint32) {
+		before := c.seq
+		for side := range c.seq {
+			if fromClient == (side == 0) {
+				c.seq[side] += ahead
+			}
+		}
+		c.send(fromClient, flags, nil)
+		c.seq = before
+	}
+	for name, f := range map[string]struct {
+		f                     func(c *connection)
+		ja3, ja3s, x509, lies int
+	}{
+		"RST far ahead": {func(c *connection) {
+			c.open()
+			c.send(true, 0x18, hello[:100])
+			forge(c, true, 0x04, 1e6)
+			c.send(true, 0x18, hello[100:])
+		}, 1, 0, 0, 1},
+		"RST in the window": {func(c *connection) {
+			c.open()
+			c.send(true, 0x18, hello[:100])
+			forge(c, true, 0x14, 1)
+			c.send(true, 0x18, hello[100:])
+		}, 1, 0, 0, 1},
+		"RST behind what was not acknowledged yet": {func(c *connection) {
+			c.open()
+			c.send(true, 0x18, hello[:100])
+			forge(c, true, 0x04, 0xffffffff-49)
+			c.send(true, 0x18, hello[100:])
+		}, 1, 0, 0, 1},
+		"RST before the hello, SYN in it": {func(c *connection) {
+			c.open()
+			forge(c, true, 0x04, 77)
+			c.send(true, 0x18, hello[:100])
+			forge(c, true, 0x02, 77)
+			c.send(true, 0x18, hello[100:])
+		}, 1, 0, 0, 2},
+		"SYN, with the answer to it": {func(c *connection) {
+			c.open()
+			c.send(true, 0x18, hello[:100])
+			forge(c, true, 0x02, 1e9)
+			c.send(false, 0x10, nil)
+			c.send(true, 0x18, hello[100:])
+		}, 1, 0, 0, 1},
+		"SYN and SYN-ACK of one side": {func(c *connection) {
+			c.open()
+			c.send(true, 0x18, hello[:100])
+			forge(c, true, 0x02, 1e9)
+			forge(c, true, 0x12, 1e9)
+			c.send(true, 0x18, hello[100:])
+		}, 1, 0, 0, 1},
+		"SYN-ACK, half-way": {func(c *connection) {
+			c.send(false, 0x10, nil)
+			c.send(true, 0x18, hello[:100])
+			forge(c, true, 0x12, 1e9)
+			c.send(true, 0x18, hello[100:])
+		}, 1, 0, 0, 1},
+		"RST, half-way": {func(c *connection) {
+			c.send(false, 0x10, nil)
+			c.send(true, 0x18, hello[:100])
+			forge(c, true, 0x04, 5)
+			c.send(true, 0x18, hello[100:])
+		}, 1, 0, 0, 1},
+		"RST of the client in the middle of the certificate": {func(c *connection) {
+			c.open()
+			c.say(turns[:1])
+			c.send(false, 0x18, turns[1].bytes[:200])
+			c.send(true, 0x18, []byte("more, that nobody looks at"))
+			forge(c, true, 0x04, 3)
+			c.send(false, 0x18, turns[1].bytes[200:])
+		}, 1, 1, 1, 1},
+		"RST where it belongs": {func(c *connection) {
+			c.open()
+			c.send(true, 0x18, hello[:100])
+			forge(c, true, 0x04, 0)
+			c.send(true, 0x18, hello[100:])
+		}, 0, 0, 0, 0},
+		"RST where the other side is, after a loss of the capture": {func(c *connection) {
+			c.open()
+			c.send(true, 0x18, hello[:100])
+			c.seq[0] += 50
+			c.send(false, 0x10, nil)
+			forge(c, true, 0x04, 0)
+			c.seq[0] -= 50
+			c.send(true, 0x18, hello[100:])
+		}, 0, 0, 0, 0},
+		"RST after FIN": {func(c *connection) {
+			c.open()
+			c.send(true, 0x19, hello[:100])
+			forge(c, true, 0x04, 0)
+			c.seq[0]--
+			c.send(true, 0x18, hello[100:])
+		}, 0, 0, 0, 0},
+		"RST of one who is not connected yet": {func(c *connection) {
+			c.send(true, 0x02, nil)
+			c.send(true, 0x18, hello[:100])
+			c.send(false, 0x14, nil)
+			c.send(true, 0x18, hello[100:])
+		}, 0, 0, 0, 0},
+		"SYN that the other side takes": {func(c *connection) {
+			c.open()
+			c.send(true, 0x18, hello[:100])
+			c.seq = [2]uint32{c.seq[0] + 1e9, c.seq[1] + 1e8}
+			c.open()
+			c.send(true, 0x18, hello)
+		}, 1, 0, 0, 1},
+		"SYN after the end": {func(c *connection) {
+			c.open()
+			c.send(true, 0x18, hello[:100])
+			forge(c, true, 0x04, 0)
+			c.seq[0] += 1e9
+			c.open()
+			c.send(true, 0x18, hello)
+		}, 1, 0, 0, 0},
+	} {
+		results, counters := found(f.f)
+		ja3, ja3s, x509 := len(only(results, "ja3")), len(only(results, "ja3s")), len(only(results, "x509"))
+		if ja3 != f.ja3 || ja3s != f.ja3s || x509 != f.x509 || counters.Refused != uint64(f.lies) {
+			t.Errorf("%s: found %d, %d, %d; %+v", name, ja3, ja3s, x509, counters)
 		}
 	}
 }
@@ -316,7 +449,7 @@ func TestHeldBytesAreBounded(t *testing.T) {
 		c.send(true, 2, nil)
 		c.send(true, 0x18, []byte("\x16\x03\x01\x40\x00\x01\x00\xff\x00"))
 		c.seq[0]++
-		for range 40 {
+		for range 36 {
 			c.send(true, 0x18, make([]byte, 1300))
 		}
 	}
@@ -326,6 +459,134 @@ func TestHeldBytesAreBounded(t *testing.T) {
 	s.Flush()
 	if c := s.Counters(); c.Shed == 0 {
 		t.Errorf("%+v", c)
+	}
+}
+
+// padded returns the message of a hello, one record, with an extension of n bytes more.
+func padded(hello []byte, n int) []byte {
+	message := bytes.Clone(hello[5:])
+	at := 4 + 2 + 32 + 1 + int(message[38])
+	at += 2 + int(binary.BigEndian.Uint16(message[at:]))
+	at += 1 + int(message[at])
+	size := int(binary.BigEndian.Uint16(message[at:]))
+	binary.BigEndian.PutUint16(message[at:], uint16(size+4+n))
+	message = binary.BigEndian.AppendUint32(message, uint32(21<<16|n))
+	message = append(message, make([]byte, n)...)
+	binary.BigEndian.PutUint32(message, uint32(1<<24|(len(message)-4)))
+	return message
+}
+
+// TestLongHellos: a hello may be some 30 KB long, in records of any size.
+func TestLongHellos(t *testing.T) {
+	t.Parallel()
+	hello := clientHello(t)
+	for _, size := range []int{1000, 10_000, 15_500, 30_000} {
+		for _, record := range []int{100, 1400, 16 << 10} {
+			for _, part := range []int{700, 1400, 60_000} {
+				results, counters := found(func(c *connection) {
+					c.open()
+					for b := range slices.Chunk(records(append(make([]byte, 5), padded(hello, size)...), record), part) {
+						c.send(true, 0x18, b)
+					}
+				})
+				if len(only(results, "ja4")) != 1 || counters.Overflow > 0 {
+					t.Errorf("%d bytes in records of %d and segments of %d: %+v", size, record, part, counters)
+				}
+			}
+		}
+	}
+}
+
+// TestHalfOpenFlowsAreBounded lets many flows of one side hold as much as they can, each
+// in a way of its own and up to where they do: 64 KiB at most, all that belongs to a flow
+// included.
+func TestHalfOpenFlowsAreBounded(t *testing.T) {
+	const flows, most = 64, 64 << 10
+	hello := clientHello(t)
+	big := append([]byte{1, 0, 0xff, 0x00}, make([]byte, 0xff00)...) // a message of 64 KiB
+	long := func(b []byte, record int) []byte { return records(append(make([]byte, 5), b...), record) }
+	late := func(c *connection, size, count int) {
+		c.seq[0]++
+		for range count {
+			c.send(true, 0x18, make([]byte, size))
+			c.seq[0] += uint32(size % 2) // single bytes with gaps between
+		}
+	}
+	say := func(c *connection, b []byte, n int) {
+		for part := range slices.Chunk(b, n) {
+			c.send(true, 0x18, part)
+		}
+	}
+	for name, f := range map[string]func(c *connection){
+		"late segments":      func(c *connection) { late(c, 1300, 60) },
+		"late bytes":         func(c *connection) { late(c, 1, 450) },
+		"one large segment":  func(c *connection) { late(c, 57_000, 1) },
+		"a hello unfinished": func(c *connection) { say(c, long(big, 1400)[:65_000], 1300) },
+		"a hello unfinished, and late segments": func(c *connection) {
+			say(c, long(big, 1400)[:60_000], 1300)
+			late(c, 1300, 60)
+		},
+		"a hello in one segment": func(c *connection) { c.send(true, 0x18, long(big, 1400)[:39_000]) },
+		"a record unfinished, and late segments": func(c *connection) {
+			say(c, long(big, 16<<10)[:16_000], 1300)
+			late(c, 1300, 60)
+		},
+		"a hello kept, another unfinished, and late segments": func(c *connection) {
+			say(c, long(padded(hello, 20_000), 1400), 1300)
+			say(c, long(big, 1400)[:60_000], 1300)
+			late(c, 1300, 60)
+		},
+		"a long hello kept, and late segments": func(c *connection) {
+			say(c, long(padded(hello, 60_000), 10_000), 1300)
+			late(c, 1300, 60)
+		},
+		"late bytes that came in time, all but one": func(c *connection) {
+			base := c.seq[0]
+			late(c, 1, 450)
+			c.seq[0] = base
+			for range 360 {
+				c.send(true, 0x18, []byte{7})
+				c.seq[0]++
+			}
+			late(c, 1300, 60)
+		},
+		"a request without an end": func(c *connection) {
+			say(c, append([]byte("GET / HTTP/1.1\r\nX: "), bytes.Repeat([]byte("x"), 65_000)...), 1300)
+		},
+		"an SSH packet without an end": func(c *connection) {
+			say(c, append([]byte("SSH-2.0-x\r\n\x00\x00\x88\x00\x04\x14"), make([]byte, 34_000)...), 1300)
+			late(c, 1300, 60)
+		},
+	} {
+		total, peak := 0, int64(0)
+		const steps = 8
+		for step := range steps + 1 {
+			s := sniff.New(sniff.Config{
+				Sink:    decnet.SinkFunc(func(decnet.Event) {}),
+				Methods: []sniff.Method{func(*sniff.Fact, func(string, []byte, []byte)) {}},
+			})
+			c := newConnection(s)
+			c.client = "10.0.9.9:9" // what all flows share is there before
+			c.send(true, 2, nil)
+			f(c)
+			total = c.sent
+			before := heap()
+			for i := range flows {
+				c := newConnection(s)
+				c.client, c.most = fmt.Sprintf("10.0.1.%d:1000", i), 1+(total-1)*step/steps
+				c.send(true, 2, nil)
+				f(c)
+			}
+			peak = max(peak, (int64(heap())-int64(before))/flows)
+			s.Flush()
+			if c := s.Counters(); c.Flows != flows+1 || c.Evicted > 0 || c.Shed > 0 || c.Panics > 0 {
+				t.Errorf("%s: %+v", name, c)
+			}
+		}
+		t.Logf("%s: %d bytes", name, peak)
+		if peak > most {
+			t.Errorf("%s: a flow holds %d bytes, the limit is %d", name, peak, most)
+		}
 	}
 }
 

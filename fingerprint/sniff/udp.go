@@ -1,6 +1,10 @@
 package sniff
 
-import "github.com/decnet/decnet/fingerprint"
+import (
+	"errors"
+
+	"github.com/decnet/decnet/fingerprint"
+)
 
 // udp follows one UDP datagram. Only those that begin a conversation over QUIC or DTLS
 // make a flow.
@@ -17,6 +21,8 @@ func (s *Sniffer) udp(p *packet) {
 		if f != nil && f.half[side].mode != modeDone {
 			s.dtlsDatagram(f, side, b)
 		}
+	default:
+		s.counted.OtherUDP++
 	}
 }
 
@@ -24,15 +30,24 @@ func (s *Sniffer) udp(p *packet) {
 // 6347 section 4.2.1).
 const messageHelloVerify = 3
 
+// dtlsCost is what a DTLSHandshake takes at most beside the bytes of its fragments, and of
+// the message that is made of them.
+const dtlsCost = 16 << 10
+
 // dtlsDatagram takes the handshake messages of a DTLS datagram.
 func (s *Sniffer) dtlsDatagram(f *flow, side int, b []byte) {
 	if f.dtls == nil {
 		f.dtls = new([2]fingerprint.DTLSHandshake)
 	}
 	h := &f.half[side]
+	h.taken += len(b)
+	h.joining = 2*h.taken + min(8*h.taken, dtlsCost)
 	for h.mode != modeDone {
 		message, n, err := f.dtls[side].Next(b)
 		if err != nil {
+			if h.hellos == 0 && !errors.Is(err, fingerprint.ErrTruncated) {
+				s.counted.BadHellos++
+			}
 			break
 		}
 		b = b[n:]
@@ -40,10 +55,9 @@ func (s *Sniffer) dtlsDatagram(f *flow, side int, b []byte) {
 			h.mode = modeDone
 		}
 	}
-	if h.taken += len(b); h.mode == modeDone || h.taken > maxStream {
-		h.mode, h.taken = modeDone, 0
-		f.dtls[side].Reset()
+	if h.mode == modeDone {
+		h.taken, h.joining = 0, 0
+		f.dtls[side] = fingerprint.DTLSHandshake{}
 	}
-	s.weigh(f)
-	s.relieve()
+	s.hold(f, side)
 }
