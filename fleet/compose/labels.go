@@ -20,6 +20,8 @@ const (
 	LabelService = "decnet.service" // name of the service; the holder of an address has none
 )
 
+const labelPrefix = "decnet."
+
 // composePrefix is that of the labels that docker compose finds the parts of a project
 // by. A document must not have any: docker compose sets them itself.
 const composePrefix = "com.docker.compose."

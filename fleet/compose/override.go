@@ -1,10 +1,10 @@
 package compose
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"path"
-	"reflect"
 	"slices"
 	"strings"
 
@@ -29,14 +29,17 @@ var capabilities = []string{
 	"SETFCAP", "SETGID", "SETPCAP", "SETUID", "SYS_CHROOT",
 }
 
-// guard refuses what the container of a service may not have. before is what the composer
-// made of it, s what became of that.
-func (t *translation) guard(at place, before, s types.ServiceConfig) {
+// guard refuses what the container of a service may not have. made holds what the
+// composer made of its own fields.
+func (t *translation) guard(at place, made map[string]string, s types.ServiceConfig) {
 	forbid := func(format string, args ...any) {
 		t.fault(at, fmt.Errorf(format+": %w", append(args, decnet.ErrForbidden)...))
 	}
-	for _, field := range changed(before, s) {
-		forbid("%s belongs to the composer and cannot be changed", field)
+	is := composed(s)
+	for _, field := range slices.Sorted(maps.Keys(is)) {
+		if is[field] != made[field] {
+			forbid("%s belongs to the composer and cannot be changed", field)
+		}
 	}
 	for _, ns := range []struct{ field, is string }{
 		{"pid", s.Pid}, {"uts", s.Uts}, {"ipc", s.Ipc}, {"cgroup", s.Cgroup}, {"userns_mode", s.UserNSMode},
@@ -94,27 +97,27 @@ func (t *translation) guard(at place, before, s types.ServiceConfig) {
 	t.guardTexts(at, s)
 }
 
-// changed returns the fields of the composer that differ.
-func changed(before, s types.ServiceConfig) []string {
-	owned := func(s types.ServiceConfig) map[string]any {
-		labels := maps.Clone(s.Labels)
-		maps.DeleteFunc(labels, func(k, _ string) bool { return !ours(k) && !strings.HasPrefix(k, composePrefix) })
-		return map[string]any{
-			"name": s.Name, "container_name": s.ContainerName, "labels": labels, "label_file": len(s.LabelFiles),
-			"network_mode": s.NetworkMode, "networks": len(s.Networks), "net": s.Net, "hostname": s.Hostname,
-			"domainname": s.DomainName, "mac_address": s.MacAddress, "ports": len(s.Ports), "links": len(s.Links),
-			"external_links": len(s.ExternalLinks), "extra_hosts": len(s.ExtraHosts), "dns": len(s.DNS),
-			"depends_on": s.DependsOn, "logging": s.Logging, "log_driver": s.LogDriver, "log_opt": len(s.LogOpt),
-			"deploy": s.Deploy, "scale": s.Scale, "profiles": len(s.Profiles), "extends": s.Extends,
-			"env_file": len(s.EnvFiles), "configs": len(s.Configs), "secrets": len(s.Secrets), "models": len(s.Models),
+// composed returns the fields of s that belong to the composer, as text.
+func composed(s types.ServiceConfig) map[string]string {
+	labels := maps.Clone(s.Labels)
+	maps.DeleteFunc(labels, func(k, _ string) bool {
+		return !strings.HasPrefix(k, labelPrefix) && !strings.HasPrefix(k, composePrefix)
+	})
+	fields := make(map[string]string)
+	for field, v := range map[string]any{
+		"name": s.Name, "container_name": s.ContainerName, "labels": labels, "label_file": s.LabelFiles,
+		"network_mode": s.NetworkMode, "networks": s.Networks, "net": s.Net, "hostname": s.Hostname,
+		"domainname": s.DomainName, "mac_address": s.MacAddress, "ports": s.Ports, "links": s.Links,
+		"external_links": s.ExternalLinks, "extra_hosts": s.ExtraHosts, "dns": s.DNS, "dns_opt": s.DNSOpts,
+		"dns_search": s.DNSSearch, "depends_on": s.DependsOn, "logging": s.Logging, "log_driver": s.LogDriver,
+		"log_opt": s.LogOpt, "deploy": s.Deploy, "scale": s.Scale, "profiles": s.Profiles, "extends": s.Extends,
+		"env_file": s.EnvFiles, "configs": s.Configs, "secrets": s.Secrets, "models": s.Models,
+	} {
+		text, err := json.Marshal(v)
+		if err != nil {
+			text = []byte(err.Error())
 		}
-	}
-	was, is := owned(before), owned(s)
-	var fields []string
-	for _, field := range slices.Sorted(maps.Keys(was)) {
-		if !reflect.DeepEqual(was[field], is[field]) {
-			fields = append(fields, field)
-		}
+		fields[field] = string(text)
 	}
 	return fields
 }
@@ -182,7 +185,7 @@ func reachesEngine(source string) bool {
 
 // guardTexts refuses names that a document or an engine cannot have.
 func (t *translation) guardTexts(at place, s types.ServiceConfig) {
-	if err := imageName(s.Image); err != nil {
+	if err := imageName(s.Image); err != nil && s.Image != t.image() {
 		t.fault(at, err)
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.Environment)) {

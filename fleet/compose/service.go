@@ -78,6 +78,9 @@ func (t *translation) service(at place, d decnet.Decky, distro fleet.Distro, svc
 	s := t.within(at, d, limits)
 	s.CapAdd = slices.Sorted(slices.Values(c.CapAdd))
 	for _, dir := range c.Tmpfs {
+		if strings.Contains(dir, ":") {
+			t.fault(at, fmt.Errorf("tmpfs %.80q has a colon: %w", dir, decnet.ErrInvalid))
+		}
 		s.Tmpfs = append(s.Tmpfs, tmpfs(dir))
 	}
 	for name, v := range c.Env {
@@ -107,13 +110,11 @@ func (t *translation) service(at place, d decnet.Decky, distro fleet.Distro, svc
 	})
 	slices.Sort(s.Tmpfs)
 	s.Tmpfs = slices.Compact(s.Tmpfs)
-	before := s
-	before.CapAdd = slices.Clone(s.CapAdd)
-	before.Labels = maps.Clone(s.Labels)
+	made := composed(s)
 	if o, ok := svc.(Overrider); ok {
 		o.Override(&s)
 	}
-	t.guard(at, before, s)
+	t.guard(at, made, s)
 	return s
 }
 
@@ -150,7 +151,7 @@ func (t *translation) custom(at place, d decnet.Decky, c fleet.Custom) types.Ser
 	}
 	s.Environment["HOSTNAME"] = &d.Hostname
 	s.Tmpfs = types.StringList{tmpfs("/run"), tmpfs("/tmp")}
-	t.guard(at, s, s)
+	t.guard(at, composed(s), s)
 	return s
 }
 
@@ -247,6 +248,3 @@ func (t *translation) files(s *types.ServiceConfig, at place, info services.Info
 	}
 	return inside
 }
-
-// ours reports whether a label belongs to the composer.
-func ours(label string) bool { return strings.HasPrefix(label, "decnet.") }
