@@ -190,7 +190,7 @@ func (t *translation) guardTexts(at place, s types.ServiceConfig) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.Environment)) {
 		if !named(name, letters+"_", alphanum+"_") {
-			t.fault(at, fmt.Errorf("%.80q cannot be the name of an environment variable: %w", name, decnet.ErrInvalid))
+			t.fault(at, fmt.Errorf("environment variable %.80q is not made of letters, digits and _, starting with no digit: %w", name, decnet.ErrInvalid))
 		}
 		if v := s.Environment[name]; v == nil || strings.Contains(*v, "\x00") {
 			t.fault(at, fmt.Errorf("environment variable %.80q has no value, or one with a zero byte: %w", name, decnet.ErrInvalid))
@@ -198,7 +198,7 @@ func (t *translation) guardTexts(at place, s types.ServiceConfig) {
 	}
 	for _, key := range slices.Sorted(maps.Keys(s.Labels)) {
 		if !named(key, alphanum, alphanum+"-_./") {
-			t.fault(at, fmt.Errorf("%.80q cannot be the name of a label: %w", key, decnet.ErrInvalid))
+			t.fault(at, fmt.Errorf("label %.80q is not made of letters, digits and ._-/, starting with a letter or digit: %w", key, decnet.ErrInvalid))
 		}
 	}
 }

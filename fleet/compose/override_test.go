@@ -151,8 +151,8 @@ func TestOverridesThatCannotBe(t *testing.T) {
 	}{
 		{"environment variable", func(s *types.ServiceConfig) { s.Environment["ZERO"] = text("a\x00b") }},
 		{"environment variable", func(s *types.ServiceConfig) { s.Environment["INHERITED"] = nil }},
-		{`"A$B" cannot be the name`, func(s *types.ServiceConfig) { s.Environment["A$B"] = text("x") }},
-		{`"$x" cannot be the name of a label`, func(s *types.ServiceConfig) { s.Labels["$x"] = "y" }},
+		{`environment variable "A$B"`, func(s *types.ServiceConfig) { s.Environment["A$B"] = text("x") }},
+		{`label "$x"`, func(s *types.ServiceConfig) { s.Labels["$x"] = "y" }},
 		{`image "A b"`, func(s *types.ServiceConfig) { s.Image = "A b" }},
 		{"not declared", mounting("volume", "other", "/data")},
 		{"mount on", mounting("bind", "/srv", "relative")},
