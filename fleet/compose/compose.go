@@ -106,16 +106,6 @@ func New(reg *services.Registry, f decnet.Fleet, opt Options) (*Document, error)
 	return t.doc, nil
 }
 
-// YAML returns the document as text that docker compose reads as it is meant: a dollar
-// sign is doubled, so that nothing in it is taken for a variable.
-func (d *Document) YAML() ([]byte, error) {
-	text, err := d.Project.MarshalYAML()
-	if err != nil {
-		return nil, err
-	}
-	return []byte(strings.ReplaceAll(string(text), "$", "$$")), nil
-}
-
 // ContainerName returns the name of the container that runs a service of a decky; for no
 // service, of the one that holds its address. It is the name of the compose service too.
 func ContainerName(decky, service string) string {

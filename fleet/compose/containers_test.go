@@ -288,11 +288,11 @@ func TestContainerFragments(t *testing.T) {
 	}
 
 	for name, c := range map[string]services.Container{
-		"volume":               {Volumes: []services.Volume{{Source: "../x", Target: "/x"}}},
-		"tmpfs":                {Tmpfs: []string{"/x:exec"}},
-		"mount on":             {Tmpfs: []string{"relative"}},
-		"environment variable": {Env: map[string]string{"A=B": "c"}},
-		"image":                {Image: "UPPER"},
+		"volume":                     {Volumes: []services.Volume{{Source: "../x", Target: "/x"}}},
+		"tmpfs":                      {Tmpfs: []string{"/x:exec"}},
+		"mount on":                   {Tmpfs: []string{"relative"}},
+		`environment variable "A=B"`: {Env: map[string]string{"A=B": "c"}},
+		"image":                      {Image: "UPPER"},
 	} {
 		_, err := deckyWith(t, contained{declare("odd", tcp(7)), c, nil})
 		if !errors.Is(err, decnet.ErrInvalid) || !strings.Contains(err.Error(), "compose: box: odd: "+name) {

@@ -258,3 +258,22 @@ func TestAnyFleetIsTakenOrRefused(t *testing.T) {
 		}
 	})
 }
+
+// TestTextOfSeveralLines has what the encoder of YAML cannot write in its own way.
+func TestTextOfSeveralLines(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{"\t-\n", " a\n\tb", "\n a", "lines0end\n", "\u2028\n", "a\n\u0085", "\r\n\x7f$x\\n\"'\U0001f600"} {
+		doc, err := deckyWith(t, overriding{declare("odd", tcp(7)), func(s *types.ServiceConfig) {
+			s.Environment["TEXT"] = &text
+			s.Command = types.ShellCommand{"say", text}
+			s.Labels["text"] = text
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		sameProject(t, doc, loaded(t, textOf(t, doc)))
+		if got := *doc.Project.Services["box-odd"].Environment["TEXT"]; got != text {
+			t.Errorf("writing changed the project: %q became %q", text, got)
+		}
+	}
+}

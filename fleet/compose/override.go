@@ -7,6 +7,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/compose-spec/compose-go/v2/types"
 
@@ -192,8 +193,8 @@ func (t *translation) guardTexts(at place, s types.ServiceConfig) {
 		if !named(name, letters+"_", alphanum+"_") {
 			t.fault(at, fmt.Errorf("environment variable %.80q is not made of letters, digits and _, starting with no digit: %w", name, decnet.ErrInvalid))
 		}
-		if v := s.Environment[name]; v == nil || strings.Contains(*v, "\x00") {
-			t.fault(at, fmt.Errorf("environment variable %.80q has no value, or one with a zero byte: %w", name, decnet.ErrInvalid))
+		if v := s.Environment[name]; v == nil || strings.Contains(*v, "\x00") || !utf8.ValidString(*v) {
+			t.fault(at, fmt.Errorf("environment variable %.80q has no value, one with a zero byte, or one that is not UTF-8: %w", name, decnet.ErrInvalid))
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(s.Labels)) {

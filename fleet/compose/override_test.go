@@ -151,6 +151,7 @@ func TestOverridesThatCannotBe(t *testing.T) {
 	}{
 		{"environment variable", func(s *types.ServiceConfig) { s.Environment["ZERO"] = text("a\x00b") }},
 		{"environment variable", func(s *types.ServiceConfig) { s.Environment["INHERITED"] = nil }},
+		{"environment variable", func(s *types.ServiceConfig) { s.Environment["BYTES"] = text("\xff") }},
 		{`environment variable "A$B"`, func(s *types.ServiceConfig) { s.Environment["A$B"] = text("x") }},
 		{`label "$x"`, func(s *types.ServiceConfig) { s.Labels["$x"] = "y" }},
 		{`image "A b"`, func(s *types.ServiceConfig) { s.Image = "A b" }},
