@@ -287,6 +287,14 @@ func TestContainerFragments(t *testing.T) {
 		t.Error("the container does not know its persona")
 	}
 
+	doc, err = deckyWith(t, contained{declare("odd", tcp(7)), services.Container{CapAdd: []string{"SYS_CHROOT"}}, nil})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s := doc.Project.Services["box-odd"]; s.Image != compose.DefaultImage || s.User != "0:0" || !slices.Equal(s.CapAdd, []string{"SYS_CHROOT"}) {
+		t.Errorf("a pot with a capability: %s as %s with %v", s.Image, s.User, s.CapAdd)
+	}
+
 	for name, c := range map[string]services.Container{
 		"volume":                     {Volumes: []services.Volume{{Source: "../x", Target: "/x"}}},
 		"tmpfs":                      {Tmpfs: []string{"/x:exec"}},
@@ -400,6 +408,8 @@ func TestW30_CustomServicesAreImages(t *testing.T) {
 		{`image "A B"`, decnet.ErrInvalid, change(func(cfg map[string]string) { cfg["binary"] = "A B" })},
 		{`port "x"`, decnet.ErrSemantic, change(func(cfg map[string]string) { cfg["ports"] = "x" })},
 		{"command line", decnet.ErrInvalid, change(func(cfg map[string]string) { cfg["exec"] = `"open` })},
+		{"or name a shell", decnet.ErrInvalid, change(func(cfg map[string]string) { cfg["exec"] = "/run.sh; /other" })},
+		{"or name a shell", decnet.ErrInvalid, change(func(cfg map[string]string) { cfg["exec"] = `/run.sh \` })},
 		{"port 22/tcp", decnet.ErrSemantic, change(func(cfg map[string]string) { cfg["ports"] = "22" })},
 	} {
 		if c.says == "port 22/tcp" {

@@ -112,7 +112,7 @@ func (t *translation) holder(d decnet.Decky, sysctls map[string]string) types.Se
 	s := t.container(place{decky: d.Name}, Limits{}.or(32<<20, 64, 0.25))
 	s.Image, s.PullPolicy = t.image(), t.pullPolicy()
 	s.Command = types.ShellCommand{fleet.PotHold}
-	s.User = "0:0" // capabilities of other users have no effect
+	s.User = root
 	s.CapAdd = []string{"NET_ADMIN"}
 	s.Hostname = d.Hostname
 	s.Sysctls = types.Mapping{"net.ipv4.ip_unprivileged_port_start": "0"}

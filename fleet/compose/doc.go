@@ -1,6 +1,7 @@
 // Package compose translates a fleet into a compose project: what a container engine needs
-// to make the deckies of a plan real. It is pure. It starts nothing, asks no engine, and
-// gives the same document, byte for byte, for the same fleet.
+// to make the deckies of a plan real. It starts nothing, asks no engine, looks at nothing
+// but whether the files that settings name are there, and gives the same document, byte
+// for byte, for the same fleet.
 //
 //	doc, err := compose.New(registry, plan, compose.Options{})
 //	text, err := doc.YAML()
@@ -16,13 +17,15 @@
 // named, no way to gain more, limits of memory, processes and processor time, and a log
 // that is rotated. No container has the socket of the engine.
 //
-//	container  user    capabilities             writable
-//	holder     0       NET_ADMIN                nothing
-//	pot        65532   CapAdd of the honeypot   /tmp and Tmpfs of the honeypot, in memory
-//	own image  its own CapAdd of the honeypot   Tmpfs of the honeypot, in memory
-//	custom     its own none                     /tmp, /run in memory
+//	container  user     capabilities            writable
+//	holder     root     NET_ADMIN               nothing
+//	pot        65532    none                    /tmp and Tmpfs of the honeypot, in memory
+//	own image  its own  CapAdd of the honeypot  Tmpfs of the honeypot, in memory
+//	custom     its own  none                    /tmp and /run, in memory
 //
-// Low ports need no capability: the network of a decky has no privileged ones.
+// A pot whose honeypot names capabilities is root with just these. Low ports need none:
+// the network of a decky has no privileged ones. Files that settings name are mounted
+// read-only, and must be readable for the user of the container.
 //
 // # Refusals
 //

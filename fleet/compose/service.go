@@ -1,6 +1,7 @@
 package compose
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"path/filepath"
@@ -18,8 +19,12 @@ import (
 // settingsDir is where the files that settings name are in a container.
 const settingsDir = "/settings"
 
-// potUser is whom decnet-pot serves as: nobody, with a number that no system gives away.
-const potUser = "65532:65532"
+// The users of decnet-pot. It serves as nobody, with a number that no system gives away.
+// Capabilities have an effect for root alone.
+const (
+	potUser = "65532:65532"
+	root    = "0:0"
+)
 
 // services adds the containers of the services of d.
 func (t *translation) services(d decnet.Decky, distro fleet.Distro) {
@@ -90,7 +95,9 @@ func (t *translation) service(at place, d decnet.Decky, distro fleet.Distro, svc
 	case pot:
 		s.Image, s.PullPolicy = t.image(), t.pullPolicy()
 		s.Command = types.ShellCommand{fleet.PotServe}
-		s.User = potUser
+		if s.User = potUser; len(c.CapAdd) > 0 {
+			s.User = root
+		}
 		s.Tmpfs = append(s.Tmpfs, tmpfs("/tmp"))
 	case c.Context != nil:
 		t.build(&s, at, c, distro)
@@ -143,16 +150,31 @@ func (t *translation) custom(at place, d decnet.Decky, c fleet.Custom) types.Ser
 	}
 	s := t.within(at, d, t.opt.Limits.or(256<<20, 256, 1))
 	s.Image = c.Image
-	if err := s.Command.DecodeMapstructure(c.Exec); c.Exec != "" && err != nil {
-		t.fault(at, fmt.Errorf("command line %q: %w: %w", c.Exec, err, decnet.ErrInvalid))
-	}
-	if c.Exec == "" {
-		s.Command = nil
+	if c.Exec != "" {
+		command, err := commandLine(c.Exec)
+		if err != nil {
+			t.fault(at, fmt.Errorf("command line %.80q: %w: %w", c.Exec, err, decnet.ErrInvalid))
+		}
+		s.Command = command
 	}
 	s.Environment["HOSTNAME"] = &d.Hostname
 	s.Tmpfs = types.StringList{tmpfs("/run"), tmpfs("/tmp")}
 	t.guard(at, composed(s), s)
 	return s
+}
+
+// commandLine splits text into words as docker compose does. What docker compose would
+// cut off, because it takes it for the operator of a shell, is an error.
+func commandLine(text string) (types.ShellCommand, error) {
+	const end = "."
+	var words types.ShellCommand
+	if err := words.DecodeMapstructure(text + " " + end); err != nil {
+		return nil, err
+	}
+	if n := len(words); n > 1 && words[n-1] == end {
+		return words[:n-1], nil
+	}
+	return nil, errors.New("an image has no shell between it and its command: quote ; & | < and >, or name a shell")
 }
 
 // container is what all containers of a fleet have in common.
