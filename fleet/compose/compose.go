@@ -82,9 +82,9 @@ func New(reg *services.Registry, f decnet.Fleet, opt Options) (*Document, error)
 	t := &translation{
 		opt: opt, fleet: f, reg: reg,
 		names: make(map[string]place), addrs: make(map[netip.Addr]string), deckies: make(map[string]bool),
-		customs: make(map[string]fleet.Custom),
+		customs: make(map[string]fleet.Custom), volumes: make(map[string]place),
 		doc: &Document{
-			Project:  &types.Project{Name: opt.Project, Services: types.Services{}, Networks: types.Networks{}},
+			Project:  &types.Project{Name: opt.Project, Services: types.Services{}, Networks: types.Networks{}, Volumes: types.Volumes{}},
 			Contexts: make(map[string]fs.FS),
 		},
 	}
@@ -126,4 +126,5 @@ type translation struct {
 	addrs   map[netip.Addr]string   // which decky has which address
 	deckies map[string]bool         // names in lower case
 	customs map[string]fleet.Custom // as first defined
+	volumes map[string]place        // who has which named volume
 }

@@ -42,6 +42,13 @@ func TestContainerFragments(t *testing.T) {
 	if p.Volumes["box-odd-spool"].Name != "decnet_box-odd-spool" || s.Volumes[1].Source != "box-odd-spool" {
 		t.Errorf("volumes %+v of %+v", s.Volumes, p.Volumes)
 	}
+	thief := overriding{declare("thief", tcp(8)), mounting("volume", "box-odd-spool", "/evidence")}
+	owner := contained{declare("odd", tcp(7)), services.Container{Volumes: []services.Volume{{Source: "spool", Target: "/var/spool"}}}, nil}
+	reg := registry(t, owner, thief)
+	_, err = compose.New(reg, planned(t, reg, lan+"[box]\nservices = odd\n[other]\nservices = thief\n"), compose.Options{})
+	if !errors.Is(err, decnet.ErrForbidden) {
+		t.Errorf("a volume of another decky: %v", err)
+	}
 	if personaOf(t, s).Service != "odd" {
 		t.Error("the container does not know its persona")
 	}

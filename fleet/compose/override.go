@@ -82,17 +82,18 @@ func (t *translation) guard(at place, made map[string]string, s types.ServiceCon
 		}
 	}
 	for _, o := range s.SecurityOpt {
-		if strings.Contains(o, "unconfined") || strings.Contains(o, "disable") {
+		profile := strings.HasPrefix(o, "seccomp") || strings.HasPrefix(o, "apparmor")
+		if !strings.HasPrefix(o, "no-new-privileges") && (!profile || strings.Contains(o, "unconfined")) {
 			forbid("security option %.80q takes a protection away", o)
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(s.Sysctls)) {
-		if strings.HasPrefix(key, "net.") {
+		if strings.HasPrefix(key, "net") {
 			forbid("sysctl %s is that of the decky", key)
 		}
 	}
-	if s.MemLimit <= 0 || s.PidsLimit <= 0 || s.CPUS <= 0 {
-		forbid("a limit of memory, processes or processors is missing")
+	if s.MemLimit <= 0 || s.MemSwapLimit <= 0 || s.PidsLimit <= 0 || s.CPUS <= 0 {
+		forbid("a limit of memory, swap, processes or processors is missing")
 	}
 	t.guardVolumes(at, s)
 	t.guardTexts(at, s)
@@ -123,8 +124,8 @@ func composed(s types.ServiceConfig) map[string]string {
 	return fields
 }
 
-// guardVolumes refuses mounts of the engine's socket, as paths are written: where links
-// lead is not looked at.
+// guardVolumes refuses mounts of the engine's socket and of volumes of other containers.
+// Paths are judged as they are written: where links lead is not looked at.
 func (t *translation) guardVolumes(at place, s types.ServiceConfig) {
 	targets := make(map[string]bool)
 	target := func(dir string) {
@@ -141,8 +142,8 @@ func (t *translation) guardVolumes(at place, s types.ServiceConfig) {
 		target(v.Target)
 		switch {
 		case v.Type == types.VolumeTypeVolume:
-			if _, ok := t.doc.Project.Volumes[v.Source]; !ok && v.Source != "" {
-				t.fault(at, fmt.Errorf("volume %.80q is not declared: %w", v.Source, decnet.ErrInvalid))
+			if v.Source != "" && t.volumes[v.Source] != at {
+				t.fault(at, fmt.Errorf("volume %.80q is not one of this container's own: %w", v.Source, decnet.ErrForbidden))
 			}
 		case v.Type != types.VolumeTypeBind && v.Type != types.VolumeTypeTmpfs, v.Type == types.VolumeTypeBind && reachesEngine(v.Source), engineSocket(v.Target):
 			t.fault(at, fmt.Errorf("mount of %.80q on %.80q could give the container the engine: %w", v.Source, v.Target, decnet.ErrForbidden))

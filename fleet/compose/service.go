@@ -239,9 +239,7 @@ func (t *translation) mount(s *types.ServiceConfig, at place, v services.Volume)
 			return
 		}
 		m.Type, m.Source = types.VolumeTypeVolume, s.Name+"-"+v.Source
-		if t.doc.Project.Volumes == nil {
-			t.doc.Project.Volumes = types.Volumes{}
-		}
+		t.volumes[m.Source] = at
 		t.doc.Project.Volumes[m.Source] = types.VolumeConfig{
 			Name: t.opt.Project + "_" + m.Source, Labels: types.Labels{LabelFleet: t.opt.Project},
 		}
