@@ -62,7 +62,8 @@ func (t *translation) label() error {
 }
 
 // Hash returns 64 hexadecimal digits that change with whatever makes another container of
-// s. It is computed as docker compose does, over what it reads from the document.
+// s. It is the same for a service of New and for what docker compose reads of it from the
+// document, and leaves out what docker compose leaves out.
 func Hash(s types.ServiceConfig) (string, error) {
 	s.Build, s.PullPolicy, s.Scale, s.DependsOn, s.Profiles = nil, "", nil, nil, nil
 	text, err := json.Marshal(s)
