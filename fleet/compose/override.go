@@ -167,7 +167,7 @@ func reachesEngine(source string) bool {
 	if source == "/var" {
 		return true // has run, or a link to it
 	}
-	if rest, ok := strings.CutPrefix(source, "/var/run"); ok && (rest == "" || rest[0] == '/') {
+	if rest, ok := strings.CutPrefix(source, "/var/run"); ok {
 		source = "/run" + rest
 	}
 	if engineSocket(source) {
