@@ -66,7 +66,7 @@ func validFleet(t *rapid.T, reg *services.Registry) decnet.Fleet {
 	names := rapid.SliceOfNDistinct(rapid.OneOf(
 		rapid.StringMatching(`[A-Za-z0-9][A-Za-z0-9_.]{1,20}`),
 		rapid.SampledFrom([]string{"x-decky", "null", "true", "on", "1e3", "0x1f", "007", "12.5", "1_000", "2001-01-01", "name", "services", "no"}),
-	), 0, 6, strings.ToLower).Draw(t, "names")
+	), 0, 4, strings.ToLower).Draw(t, "names")
 	addrs, err := fleet.Allocate(subnet, len(names)+1, netip.Addr{}, nil)
 	if err != nil {
 		t.Fatalf("%v", err)
