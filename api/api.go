@@ -14,6 +14,8 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/http"
+	"path"
+	"strings"
 	"time"
 
 	"github.com/decnet/decnet"
@@ -101,11 +103,39 @@ func New(cfg Config) (http.Handler, error) {
 	} {
 		mux.Handle(pattern, s.handle(h))
 	}
-	mux.Handle("/", s.handle(func(http.ResponseWriter, *http.Request) error {
-		return fmt.Errorf("no such path: %w", decnet.ErrNotFound)
-	}))
-	return s.guard(mux), nil
+	return s.guard(known(mux)), nil
 }
+
+// known answers in JSON what mux has no handler for: other paths, and other methods on its
+// own. A path that is not clean is another path.
+func known(mux *http.ServeMux) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h, pattern := mux.Handler(r)
+		if p := r.URL.EscapedPath(); pattern != "" && path.Clean(p) == p {
+			mux.ServeHTTP(w, r)
+			return
+		}
+		refusal := answer{header: w.Header()}
+		if pattern == "" {
+			h.ServeHTTP(&refusal, r)
+		}
+		if refusal.status == http.StatusMethodNotAllowed {
+			detail(w, refusal.status, "Method not allowed")
+			return
+		}
+		detail(w, http.StatusNotFound, "Not found")
+	})
+}
+
+// answer takes the status and the headers of an answer, and not its body.
+type answer struct {
+	header http.Header
+	status int
+}
+
+func (a *answer) Header() http.Header         { return a.header }
+func (a *answer) WriteHeader(status int)      { a.status = status }
+func (a *answer) Write(p []byte) (int, error) { return len(p), nil }
 
 // handler answers a request or returns an error that has not been answered.
 type handler func(w http.ResponseWriter, r *http.Request) error
@@ -158,19 +188,28 @@ func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
 		w.Header().Set("Retry-After", "60")
 		detail(w, http.StatusTooManyRequests, "Too many attempts, try again later")
 	case errors.Is(err, decnet.ErrInvalid):
-		detail(w, http.StatusBadRequest, err.Error())
+		detail(w, http.StatusBadRequest, worded(err))
 	case errors.Is(err, decnet.ErrUnauthorized):
 		w.Header().Set("WWW-Authenticate", "Bearer")
 		detail(w, http.StatusUnauthorized, "Could not validate credentials")
 	case errors.Is(err, decnet.ErrForbidden):
-		detail(w, http.StatusForbidden, err.Error())
+		detail(w, http.StatusForbidden, worded(err))
 	case errors.Is(err, decnet.ErrNotFound):
 		detail(w, http.StatusNotFound, "Not found")
 	case errors.Is(err, decnet.ErrConflict), errors.Is(err, decnet.ErrSemantic):
-		detail(w, http.StatusConflict, err.Error())
+		detail(w, http.StatusConflict, worded(err))
 	case r.Context().Err() != nil: // the client has gone
 	default:
 		s.Log.Error("request failed", "method", r.Method, "path", r.URL.Path, "error", err)
 		detail(w, http.StatusInternalServerError, "Internal server error")
 	}
+}
+
+// worded returns the text of err without the kind of error that it ends with for programs.
+func worded(err error) string {
+	text := err.Error()
+	for _, kind := range []error{decnet.ErrInvalid, decnet.ErrForbidden, decnet.ErrConflict, decnet.ErrSemantic} {
+		text = strings.TrimSuffix(text, ": "+kind.Error())
+	}
+	return text
 }

@@ -174,7 +174,16 @@ func TestAuthentication(t *testing.T) {
 		{"unknown key", "POST", "/auth/login", "", `{"username":"a","password":"b","x":1}`, 400},
 		{"wrong type", "POST", "/auth/login", "", `{"username":1,"password":"b"}`, 400},
 		{"huge", "POST", "/auth/login", "", `{"username":"` + strings.Repeat("x", 1<<17) + `"}`, 400},
+		{"no object", "POST", "/auth/login", "", `[]`, 400},
+		{"null", "POST", "/auth/login", "", `null`, 400},
+		{"two values", "POST", "/auth/login", "", `{"username":"a","password":"b"} {}`, 400},
+		{"missing key", "POST", "/auth/login", "", `{"username":"boss"}`, 400},
+		{"null for a key", "POST", "/auth/login", "", `{"username":"boss","password":null}`, 401},
 		{"no such path", "GET", "/nothing", f.view, "", 404},
+		{"other method", "DELETE", "/auth/login", "", "", 405},
+		{"other method of a guarded path", "POST", "/logs", "", "", 405},
+		{"path that is not clean", "GET", "/attackers//artifacts", f.view, "", 404},
+		{"path that climbs", "GET", "/attackers/../logs", f.view, "", 404},
 		{"short new password", "POST", "/auth/change-password", f.view, `{"old_password":"guest-password","new_password":"short"}`, 422},
 		{"wrong old password", "POST", "/auth/change-password", f.view, `{"old_password":"wrong","new_password":"long enough"}`, 401},
 	} {
@@ -185,6 +194,12 @@ func TestAuthentication(t *testing.T) {
 		var detail struct{ Detail string }
 		if status >= 400 && (json.Unmarshal(body, &detail) != nil || detail.Detail == "") {
 			t.Errorf("%s: no detail in %s", c.name, body)
+		}
+		if strings.Contains(detail.Detail, "struct") || strings.HasSuffix(detail.Detail, ": invalid") {
+			t.Errorf("%s: not for people: %s", c.name, body)
+		}
+		if allow := header.Get("Allow"); (status == 405) != (allow != "") {
+			t.Errorf("%s: %d allows %q", c.name, status, allow)
 		}
 		if status == 401 && header.Get("WWW-Authenticate") != "Bearer" {
 			t.Errorf("%s: no challenge", c.name)

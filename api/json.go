@@ -1,11 +1,13 @@
 package api
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"reflect"
 	"strings"
 	"time"
 
@@ -25,15 +27,29 @@ func detail(w http.ResponseWriter, status int, text string) {
 	_ = respond(w, status, map[string]string{"detail": text})
 }
 
-// decode reads a JSON object with no other keys than those of v.
+// decode reads a JSON object with the keys of v, all of which must be there, and no others.
 func decode(w http.ResponseWriter, r *http.Request, v any) error {
-	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	var size *http.MaxBytesError
+	switch {
+	case errors.As(err, &size):
+		return fmt.Errorf("request body: larger than %d bytes: %w", size.Limit, decnet.ErrInvalid)
+	case err != nil:
+		return fmt.Errorf("request body: not received whole: %w", decnet.ErrInvalid)
+	}
+	var keys map[string]json.RawMessage
+	if err := json.Unmarshal(body, &keys); err != nil || keys == nil {
+		return fmt.Errorf("request body: not a JSON object: %w", decnet.ErrInvalid)
+	}
+	d := json.NewDecoder(bytes.NewReader(body))
 	d.DisallowUnknownFields()
 	if err := d.Decode(v); err != nil {
 		return fmt.Errorf("request body: %s: %w", plain(err), decnet.ErrInvalid)
 	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return fmt.Errorf("request body: more than one JSON value: %w", decnet.ErrInvalid)
+	for t, i := reflect.TypeOf(v).Elem(), 0; i < t.NumField(); i++ {
+		if name := t.Field(i).Tag.Get("json"); keys[name] == nil {
+			return fmt.Errorf("request body: %s is missing: %w", name, decnet.ErrInvalid)
+		}
 	}
 	return nil
 }
@@ -41,16 +57,10 @@ func decode(w http.ResponseWriter, r *http.Request, v any) error {
 // plain words a decoding error without Go's names.
 func plain(err error) string {
 	var typ *json.UnmarshalTypeError
-	var size *http.MaxBytesError
-	switch {
-	case errors.As(err, &typ):
+	if errors.As(err, &typ) {
 		return fmt.Sprintf("%s must be a %s", typ.Field, typ.Type)
-	case errors.As(err, &size):
-		return fmt.Sprintf("larger than %d bytes", size.Limit)
-	case strings.HasPrefix(err.Error(), "json: unknown field"):
-		return strings.TrimPrefix(err.Error(), "json: ")
 	}
-	return "not a JSON object"
+	return strings.TrimPrefix(err.Error(), "json: ") // an unknown field
 }
 
 // isoTime is how the API writes times: RFC 3339 in UTC with microseconds.

@@ -99,15 +99,11 @@ func (c *Certificate) Parse(b []byte) error {
 	if !ok || !c.publicKey(&tbs) {
 		return ErrMalformed
 	}
-	for len(tbs) > 0 {
-		tag, content, _, ok := tbs.next()
-		if !ok {
-			return ErrMalformed
-		}
-		if tag == tagExtensions {
-			if c.extensions, ok = content.take(tagSequence); !ok {
-				return ErrMalformed
-			}
+	for ok && len(tbs) > 0 { // junk behind the key is for others to refuse
+		var tag byte
+		var content der
+		if tag, content, _, ok = tbs.next(); ok && tag == tagExtensions {
+			c.extensions, _ = content.take(tagSequence)
 		}
 	}
 	if !beforeOK || !afterOK {

@@ -51,8 +51,8 @@ type ClientHello struct {
 
 // Parse reads the ClientHello at the start of a TLS connection: one or more records. It
 // returns ErrTruncated when the hello goes on past the end of records, and ErrMalformed
-// when what stands there is none. A hello of which any inner length does not fit is
-// malformed: there is no fingerprint of half a hello.
+// when what stands there is none. A hello in which a length does not fit, down to those in
+// the extensions that a field is for, is malformed: there is no fingerprint of half a hello.
 func (h *ClientHello) Parse(records []byte) error {
 	var handshake Handshake
 	message, _, err := handshake.Next(records)
@@ -133,6 +133,7 @@ func (h *ClientHello) parseExtensions() bool {
 			ok = ok && len(h.SignatureAlgs)%2 == 0
 		case extALPN:
 			h.ALPN, ok = list16(body)
+			ok = ok && wholeNames(h.ALPN)
 		case extSupportedVersions:
 			h.SupportedVersions, ok = list8(body)
 			ok = ok && len(h.SupportedVersions)%2 == 0
@@ -144,6 +145,17 @@ func (h *ClientHello) parseExtensions() bool {
 			h.earlyData = true
 		}
 		if !ok {
+			return false
+		}
+	}
+	return true
+}
+
+// wholeNames reports whether the names in an ALPN list (RFC 7301 section 3.1) fit in it.
+func wholeNames(list []byte) bool {
+	for len(list) > 0 {
+		var ok bool
+		if _, list, ok = cut8(list); !ok {
 			return false
 		}
 	}

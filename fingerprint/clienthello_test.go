@@ -344,6 +344,8 @@ func TestClientHelloRefuses(t *testing.T) {
 		"empty body":               {1, 0, 0, 0},
 		"no room for a random":     slices.Concat([]byte{1}, vec24(u16s(0x0303), make([]byte, 31))),
 		"no compression":           slices.Concat([]byte{1}, vec24(u16s(0x0303), make([]byte, 32), vec8(), vec16(u16s(1)))),
+		"protocol over its list":   clientMessage(0x0303, nil, [][]byte{ext(16, vec16([]byte{255, 'a', 'b'}))}),
+		"second protocol too long": clientMessage(0x0303, nil, [][]byte{ext(16, vec16([]byte{2, 'h', '2', 9, 'x'}))}),
 		"versions without a count": clientMessage(0x0303, nil, [][]byte{ext(43)}),
 	} {
 		var h fingerprint.ClientHello

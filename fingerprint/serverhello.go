@@ -19,6 +19,8 @@ type ServerHello struct {
 	SelectedVersion uint16 // of the supported_versions extension, 0 without
 	ALPN            []byte // the chosen protocol name
 
+	HasSelectedVersion bool // there is a supported_versions extension
+
 	types typeList
 }
 
@@ -76,7 +78,7 @@ func (h *ServerHello) parseExtensions() bool {
 			if len(body) != 2 {
 				return false
 			}
-			h.SelectedVersion = binary.BigEndian.Uint16(body)
+			h.SelectedVersion, h.HasSelectedVersion = binary.BigEndian.Uint16(body), true
 		case extALPN:
 			list, ok := list16(body)
 			if ok {

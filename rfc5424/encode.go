@@ -6,6 +6,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/decnet/decnet"
+	"github.com/decnet/decnet/internal/jsontext"
 )
 
 // Facility is the syslog facility of event lines, local0.
@@ -158,7 +159,7 @@ func appendEscaped(dst []byte, s string, inParam bool) []byte {
 		n := 1
 		if c >= utf8.RuneSelf {
 			var visible bool
-			if n, visible = visibleRune(s[i:]); visible {
+			if n, visible = jsontext.VisibleRune(s[i:]); visible {
 				i += n
 				continue
 			}
@@ -187,24 +188,13 @@ func needsEscape(s string) bool {
 		if s[i] < utf8.RuneSelf {
 			return true
 		}
-		n, visible := visibleRune(s[i:])
+		n, visible := jsontext.VisibleRune(s[i:])
 		if !visible {
 			return true
 		}
 		i += n
 	}
 	return false
-}
-
-// visibleRune returns the length of the first rune of s, which is not ASCII, and whether
-// it is written as it is.
-func visibleRune(s string) (int, bool) {
-	r, n := utf8.DecodeRuneInString(s)
-	switch {
-	case r == utf8.RuneError && n == 1, r <= 0x9f, r == 0x2028, r == 0x2029, r == 0xfeff:
-		return n, false
-	}
-	return n, true
 }
 
 // traced reports whether t has well-formed identifiers.

@@ -2,6 +2,7 @@ package services
 
 import (
 	"bufio"
+	"encoding/binary"
 	"errors"
 	"io"
 	"net"
@@ -42,6 +43,8 @@ type Conn struct {
 	mu      sync.Mutex
 	opening []byte
 	taken   bool
+	hello   func([]byte) // is given the TLS record that the connection opens with; nil: no more
+	first   []byte       // what there is of that record
 }
 
 // NewConn puts c under lim. Zero fields of lim have their defaults.
@@ -89,6 +92,7 @@ func (c *Conn) Read(p []byte) (int, error) {
 		c.received.Add(int64(n))
 		c.active.Store(time.Now().UnixNano())
 		c.keepOpening(p[:n])
+		c.lookForHello(p[:n])
 	}
 	return n, err
 }
@@ -156,6 +160,43 @@ func (c *Conn) keepOpening(p []byte) {
 	}
 }
 
+// lookForHello takes the bytes received first, until there is a TLS handshake record or
+// there can be none.
+func (c *Conn) lookForHello(p []byte) {
+	const head = 5
+	c.mu.Lock()
+	see := c.hello
+	if see == nil {
+		c.mu.Unlock()
+		return
+	}
+	c.first = append(c.first, p[:min(len(p), openingSize-len(c.first))]...)
+	first, end := c.first, openingSize+1
+	if len(first) >= head {
+		end = head + int(binary.BigEndian.Uint16(first[3:]))
+	}
+	other := len(first) > 0 && first[0] != 22 || len(first) > 1 && first[1] != 3 || len(first) == openingSize && end > openingSize
+	if other || len(first) >= end {
+		c.hello, c.first = nil, nil
+	}
+	c.mu.Unlock()
+	if !other && len(first) >= end {
+		see(first[:end])
+	}
+}
+
+// lookAhead looks for a hello also in what was received and never read: a server that
+// speaks no TLS hangs up in the middle of one. It reads nothing, which the peer would see.
+func (c *Conn) lookAhead() {
+	c.mu.Lock()
+	begun := c.hello != nil && len(c.first) > 0
+	c.mu.Unlock()
+	if begun {
+		waiting := make([]byte, openingSize)
+		c.lookForHello(waiting[:peek(c.Conn, waiting)])
+	}
+}
+
 // Opening returns the first bytes received, at most 8 KiB, as they were on the wire, and
 // stops keeping them. A second call returns nil.
 func (c *Conn) Opening() []byte {
@@ -164,6 +205,14 @@ func (c *Conn) Opening() []byte {
 	b := c.opening
 	c.opening, c.taken = nil, true
 	return b
+}
+
+// ForgetOpening makes what is received from now on the opening. It is for protocols that
+// start over, such as after STARTTLS.
+func (c *Conn) ForgetOpening() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.opening, c.taken = nil, false
 }
 
 // reason says in a word why a session ended, for its disconnect event.

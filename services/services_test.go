@@ -3,6 +3,7 @@ package services_test
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"encoding/base64"
 	"errors"
 	"io"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"github.com/decnet/decnet"
+	"github.com/decnet/decnet/fingerprint"
 	"github.com/decnet/decnet/services"
 )
 
@@ -140,6 +142,83 @@ func TestConnOpening(t *testing.T) {
 	}
 	if c.Opening() != nil {
 		t.Error("Opening is kept after it was taken")
+	}
+}
+
+func TestConnForgetOpening(t *testing.T) {
+	t.Parallel()
+	c, client := pair(t, services.Limits{})
+	for _, part := range []string{strings.Repeat("x", 9<<10), "hello"} {
+		c.ForgetOpening()
+		go func() { _, _ = client.Write([]byte(part)) }()
+		if _, err := io.ReadFull(c, make([]byte, len(part))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := string(c.Opening()); got != "hello" {
+		t.Errorf("the opening is %q", got)
+	}
+}
+
+func TestJARMScanIsOneEvent(t *testing.T) {
+	t.Parallel()
+	hellos, err := fingerprint.JARMHellos("target.example", rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	events := make(chan decnet.Event, 1000)
+	env := services.Env{Decky: "d", Sink: decnet.SinkFunc(func(e decnet.Event) { events <- e })}.Complete()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	served := make(chan error, 1)
+	go func() {
+		served <- env.Serve(ctx, "text", []services.Socket{{Port: services.Port{Number: 25}, Stream: l}}, func(_ context.Context, s *services.Session) error {
+			_, err := io.ReadFull(s, make([]byte, 4)) // knows nothing of TLS, and hangs up
+			return err
+		})
+	}()
+	say := func(hello []byte) {
+		c, err := net.Dial("tcp", l.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		for _, part := range [][]byte{hello[:3], hello[3:]} {
+			if _, err := c.Write(part); err != nil {
+				t.Fatal(err)
+			}
+		}
+		c.(*net.TCPConn).CloseWrite()
+		_, _ = io.Copy(io.Discard, c)
+	}
+	const rounds = 2
+	for range rounds {
+		for i := range hellos {
+			say(hellos[(i+3)%len(hellos)])
+		}
+	}
+	for range 20 {
+		say(hellos[0]) // one probe, repeated, is no scan
+	}
+	cancel()
+	if err := <-served; err != nil {
+		t.Error(err)
+	}
+	close(events)
+	scans := 0
+	for e := range events {
+		if e.Type == "jarm_scan" {
+			scans++
+			if e.Value("dst_ip") != "127.0.0.1" || e.Value("dst_port") != "25" || e.Service != "text" || e.Severity != decnet.SeverityWarning {
+				t.Errorf("%+v", e)
+			}
+		}
+	}
+	if scans != rounds {
+		t.Errorf("%d events after %d scans", scans, rounds)
 	}
 }
 

@@ -42,20 +42,21 @@ type SessionHandler func(ctx context.Context, s *Session) error
 // Serve runs h for every connection to the stream sockets of service, under e.Limits,
 // which all of them share. It emits connect (src_ip, src_port, dst_ip, dst_port, and from
 // the first packet, where the kernel keeps it: p0f, options_sig, ttl, hop_distance,
-// os_guess) before h runs, disconnect (src_ip, src_port, duration_ms, bytes_in, bytes_out,
-// reason) after, and reports a panic in h to e.Log. It is the body of most Server.Serve methods,
-// and it returns as they must.
+// os_guess) before h runs, jarm_scan (src_ip, src_port, dst_ip, dst_port) when a connection
+// opens with the last of the ten hellos by which JARM knows servers, disconnect (src_ip,
+// src_port, duration_ms, bytes_in, bytes_out, reason) after, and reports a panic in h to
+// e.Log. It is the body of most Server.Serve methods, and it returns as they must.
 func (e *Env) Serve(ctx context.Context, service string, socks []Socket, h SessionHandler) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	g := newGate(e.Limits)
+	g, scans := newGate(e.Limits), newScanWatch()
 	errs := make([]error, len(socks))
 	var wg sync.WaitGroup
 	for i, sock := range socks {
 		wg.Go(func() {
 			defer cancel()
 			errs[i] = g.serve(ctx, sock.Stream, func(ctx context.Context, c *Conn) error {
-				return e.session(ctx, service, sock.Port, c, h)
+				return e.session(ctx, service, sock.Port, c, scans, h)
 			})
 		})
 	}
@@ -63,8 +64,9 @@ func (e *Env) Serve(ctx context.Context, service string, socks []Socket, h Sessi
 	return errors.Join(errs...)
 }
 
-func (e *Env) session(ctx context.Context, service string, port Port, c *Conn, h SessionHandler) (err error) {
+func (e *Env) session(ctx context.Context, service string, port Port, c *Conn, scans *scanWatch, h SessionHandler) (err error) {
 	s := e.NewSession(service, c)
+	c.hello = func(record []byte) { scans.opened(s, port, record) }
 	start := time.Now()
 	s.Emit("connect", connectFields(c, port)...)
 	defer func() {
@@ -73,6 +75,7 @@ func (e *Env) session(ctx context.Context, service string, port Port, c *Conn, h
 			why = "error"
 			e.Log.Error("honeypot panicked", "decky", e.Decky, "service", service, "panic", p, "stack", string(debug.Stack()))
 		}
+		c.lookAhead()
 		s.Emit("disconnect",
 			decnet.F("duration_ms", strconv.FormatInt(time.Since(start).Milliseconds(), 10)),
 			decnet.F("bytes_in", strconv.FormatInt(c.Received(), 10)),

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"sort"
@@ -42,6 +43,7 @@ type assembly struct {
 	collector *collector.Collector
 	forwarder *forward.Forwarder // nil without a log target
 	prober    *probe.Worker      // nil without --probe
+	sensors   decnet.Sink        // takes what sniffer and prober find out
 	watcher   *watcher
 	ingester  *ingest.Ingester
 	profiler  *profile.Profiler
@@ -115,7 +117,7 @@ func (f *upFlags) run(ctx context.Context, std streams, env func(string) string)
 	}); err != nil {
 		return err
 	}
-	plan, err := a.deploy(ctx, f, local.Options{
+	plan, err := a.deploy(ctx, f, env, local.Options{
 		Sink: sink, Log: a.log, Artifacts: files, PortOffset: f.portOffset, Limits: services.Limits{Conns: f.maxConns},
 	})
 	if err != nil {
@@ -160,17 +162,20 @@ func (a *assembly) collect(ctx context.Context, f *upFlags, std streams) (decnet
 		}
 		sinks = append(sinks, a.forwarder)
 	}
+	var allow []netip.Prefix
 	if f.probe {
-		allow, err := f.allowed()
-		if err != nil {
+		if allow, err = f.allowed(); err != nil {
 			return nil, nil, err
 		}
-		a.prober = a.newProber(ctx, allow)
-		sinks = append(sinks, a.prober)
 	}
 	if isTerminal(std.out) {
 		c := newConsole(std.out, colourful(std.out))
 		sinks, done = append(sinks, c), c.Close
+	}
+	a.sensors = decnet.Tee(sinks...)
+	if f.probe {
+		a.prober = a.newProber(ctx, allow)
+		sinks = append(sinks, a.prober)
 	}
 	a.profiler = profile.New(a.db, profile.Options{Log: a.log})
 	a.hub = api.NewHub(a.db, a.log, nil)
@@ -184,7 +189,7 @@ func (a *assembly) collect(ctx context.Context, f *upFlags, std streams) (decnet
 
 // deploy plans the fleet and binds its sockets. It returns the fleet document, which all
 // parts of the system read; that of the last time still holds.
-func (a *assembly) deploy(ctx context.Context, f *upFlags, opt local.Options) (json.RawMessage, error) {
+func (a *assembly) deploy(ctx context.Context, f *upFlags, env func(string) string, opt local.Options) (json.RawMessage, error) {
 	var last decnet.Fleet
 	doc, err := a.db.State(ctx, store.FleetKey)
 	if err == nil {
@@ -203,7 +208,9 @@ func (a *assembly) deploy(ctx context.Context, f *upFlags, opt local.Options) (j
 	if err := a.runtime.Apply(ctx, plan); err != nil {
 		return nil, err
 	}
-	a.watcher = newWatcher(a.collector, plan.Deckies)
+	if a.watcher, err = newWatcher(a.sensors, plan.Deckies, env("DECNET_SNIFFER_IFACE"), a.log); err != nil {
+		return nil, err
+	}
 	return json.Marshal(plan)
 }
 
@@ -233,11 +240,11 @@ func (a *assembly) listen(ctx context.Context, addr string, cfg api.Config) erro
 // produces, a later one still takes.
 func (a *assembly) stages() []stage {
 	list := []stage{{name: "fleet", run: a.runtime.Run}, {name: "sniffer", run: a.watcher.run}}
-	if a.forwarder != nil {
-		list = append(list, stage{name: "log target", run: a.forwarder.Run})
-	}
 	if a.prober != nil {
 		list = append(list, stage{name: "prober", run: a.prober.Run})
+	}
+	if a.forwarder != nil {
+		list = append(list, stage{name: "log target", run: a.forwarder.Run})
 	}
 	return append(list,
 		stage{name: "collector", run: func(ctx context.Context) error { return a.collector.Run(ctx) }},
@@ -292,7 +299,9 @@ func (a *assembly) health() []api.Worker {
 		{Name: "collector_worker", Critical: true, Err: a.collector.Status().Err},
 		{Name: "ingestion_worker", Critical: true, Err: a.ingester.Status().Err},
 		{Name: "attacker_worker", Err: a.profiler.Err()},
-		{Name: "sniffer_worker", Err: a.watcher.Err()},
+	}
+	if running, err := a.watcher.status(); running {
+		workers = append(workers, api.Worker{Name: "sniffer_worker", Err: err})
 	}
 	if a.forwarder != nil {
 		_, err := a.forwarder.Status()

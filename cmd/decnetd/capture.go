@@ -9,11 +9,9 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"sync/atomic"
 
 	"github.com/spf13/cobra"
 
-	"github.com/decnet/decnet"
 	"github.com/decnet/decnet/fingerprint/sniff"
 	"github.com/decnet/decnet/fingerprint/sniff/plus"
 )
@@ -30,6 +28,7 @@ type results struct {
 	file  string
 	out   *json.Encoder
 	err   error
+	stop  context.CancelFunc // ends what reads; nil: it goes on to the end
 }
 
 func newResults(out io.Writer, selected []string) (*results, error) {
@@ -48,7 +47,9 @@ func (r *results) print(f sniff.Result) {
 		return
 	}
 	f.File = r.file
-	r.err = r.out.Encode(f)
+	if r.err = r.out.Encode(f); r.err != nil && r.stop != nil {
+		r.stop()
+	}
 }
 
 func newFingerprint() *cobra.Command {
@@ -62,16 +63,23 @@ func newFingerprint() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			var errs []error
 			for _, name := range args {
 				if err := r.read(name, cmd.InOrStdin()); err != nil {
-					return fmt.Errorf("%s: %w", name, err)
+					errs = append(errs, fmt.Errorf("%s: %w", name, err))
 				}
 			}
-			return r.err
+			return errors.Join(append(errs, r.err)...)
 		},
 	}
-	cmd.Flags().StringSliceVar(&selected, "kinds", nil, "only these: "+strings.Join(kinds, ","))
+	streamFlags(cmd, &selected)
 	return cmd
+}
+
+// streamFlags are those of the commands that print results.
+func streamFlags(cmd *cobra.Command, selected *[]string) {
+	cmd.Flags().StringSliceVar(selected, "kinds", nil, "only these: "+strings.Join(kinds, ","))
+	cmd.Flags().Bool("json", true, "one object a line, which is the only format")
 }
 
 // read prints the fingerprints of one capture file.
@@ -106,56 +114,18 @@ func newSniff() *cobra.Command {
 				return err
 			}
 			r.file = iface
+			ctx, stop := context.WithCancel(cmd.Context())
+			defer stop()
+			r.stop = stop
 			s := sniff.New(sniff.Config{Results: r.print, Methods: []sniff.Method{plus.New()}})
-			if err := s.Listen(cmd.Context(), sniff.Interface{Name: iface, Promiscuous: promiscuous}); err != nil {
+			if err := s.Listen(ctx, sniff.Interface{Name: iface, Promiscuous: promiscuous}); err != nil {
 				return err
 			}
 			return r.err
 		},
 	}
 	cmd.Flags().StringVar(&iface, "iface", "", "interface to listen on")
-	cmd.Flags().StringSliceVar(&selected, "kinds", nil, "only these: "+strings.Join(kinds, ","))
+	streamFlags(cmd, &selected)
 	cmd.Flags().BoolVar(&promiscuous, "promiscuous", false, "also what is addressed to other hosts")
 	return cmd
-}
-
-// The sniffer of the local runtime watches one host's loopback, for which less memory
-// does than for a LAN.
-const (
-	loopback       = "lo"
-	loopbackRing   = 1 << 20
-	loopbackFlows  = 4096
-	loopbackBuffer = 8 << 20
-)
-
-// watcher runs the sniffer beside the deckies. Without the privilege it does nothing; any
-// other failure is reported and ends nothing else.
-type watcher struct {
-	sniffer *sniff.Sniffer
-	failure atomic.Pointer[error]
-}
-
-func newWatcher(sink decnet.Sink, deckies []decnet.Decky) *watcher {
-	var known sniff.Deckies
-	known.Set(deckies)
-	return &watcher{sniffer: sniff.New(sniff.Config{
-		Sink: sink, Deckies: known.Lookup, MaxFlows: loopbackFlows, MaxBuffer: loopbackBuffer,
-	})}
-}
-
-func (w *watcher) run(ctx context.Context) error {
-	err := w.sniffer.Listen(ctx, sniff.Interface{Name: loopback, Ring: loopbackRing})
-	if err != nil && !errors.Is(err, decnet.ErrForbidden) {
-		w.failure.Store(&err)
-	}
-	<-ctx.Done()
-	return nil
-}
-
-// Err returns why the sniffer ended before its time, nil when it did not.
-func (w *watcher) Err() error {
-	if err := w.failure.Load(); err != nil {
-		return *err
-	}
-	return nil
 }

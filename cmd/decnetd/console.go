@@ -21,6 +21,10 @@ var noteworthy = map[string][]string{
 	"download_attempt":  {"url", "path"},
 	"forward_request":   {"kind", "dst_host", "dst_port"},
 	"message_accepted":  {"mail_from", "rcpt_to", "body_bytes"},
+	"jarm_scan":         {"dst_ip", "dst_port"},
+	"jarm_fingerprint":  {"target_ip", "target_port", "jarm_hash"},
+	"hassh_fingerprint": {"target_ip", "target_port", "hassh_server_hash", "ssh_banner"},
+	"tcpfp_fingerprint": {"target_ip", "target_port", "tcpfp_hash"},
 	"events_dropped":    {"count"},
 	"records_discarded": {"file", "bytes"},
 }

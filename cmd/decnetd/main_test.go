@@ -103,7 +103,7 @@ func TestEveryCommandHelps(t *testing.T) {
 	for _, command := range []string{
 		"up", "compose", "services", "archetypes", "distros", "correlate", "version",
 		"user", "user add", "user list", "user passwd", "user delete",
-		"db", "db migrate", "db status", "db reset",
+		"db", "db migrate", "db status", "db reset", "fingerprint", "sniff", "probe",
 	} {
 		for _, flag := range []string{"-h", "--help"} {
 			args := append(strings.Fields(command), flag)
@@ -148,6 +148,16 @@ func TestWrongCommandLines(t *testing.T) {
 		{"compose --subnet wide", exitUsage, `--subnet: "wide" is not a network`},
 		{"compose --gateway none", exitUsage, `--gateway: "none" is not an IP address`},
 		{"compose --ip-start none", exitUsage, `--ip-start: "none" is not an IP address`},
+		{"fingerprint", exitUsage, "see decnetd fingerprint --help"},
+		{"fingerprint --kinds ja9 -", exitUsage, `"ja9" is not one of ja3, ja3s`},
+		{"fingerprint " + missing, exitFailed, "no such file"},
+		{"sniff", exitUsage, "--iface says where to listen"},
+		{"sniff --iface nope0", exitFailed, "nope0"},
+		{"probe jarm", exitUsage, "accepts 2 arg(s)"},
+		{"probe nmap 127.0.0.1:1", exitUsage, `"nmap" is not one of jarm, hassh and tcpfp`},
+		{"probe jarm 127.0.0.1", exitUsage, "not of the form HOST:PORT"},
+		{"probe jarm --timeout 0s 127.0.0.1:1", exitUsage, "--timeout must be positive"},
+		{"probe hassh 127.0.0.1:1", exitFailed, "127.0.0.1:1"},
 		{"correlate", exitUsage, "see decnetd correlate --help"},
 		{"correlate --format xml -", exitUsage, "--format must be table, json or syslog"},
 		{"correlate --min-deckies 0 -", exitUsage, "--min-deckies must be at least 1"},

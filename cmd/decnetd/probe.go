@@ -92,7 +92,7 @@ func (f finding) print(out io.Writer, target string, asJSON bool) error {
 
 // newProber makes the worker that probes attackers back, within allow.
 func (a *assembly) newProber(ctx context.Context, allow []netip.Prefix) *probe.Worker {
-	return probe.NewWorker(a.collector, probe.NewStateMemory(a.db), probe.WorkerConfig{
+	return probe.NewWorker(a.sensors, probe.NewStateMemory(a.db), probe.WorkerConfig{
 		Allow: allow,
 		Deckies: func() []netip.Addr {
 			deckies, _ := a.runtime.Status(ctx)

@@ -47,7 +47,12 @@ func newUp(env func(string) string) *cobra.Command {
 		Short: "The whole system in one process: fleet, collector, ingester, profiler and API",
 		Long: "The whole system in one process: fleet, collector, ingester, profiler and API.\n\n" +
 			"A second start on the same data directory continues where the first one stopped, with the same deckies\n" +
-			"unless --config or other flags say which ones there are.",
+			"unless --config or other flags say which ones there are.\n\n" +
+			"Environment:\n" +
+			"  DECNET_ADMIN_USER, DECNET_ADMIN_PASSWORD  the first account; otherwise admin, with a generated password\n" +
+			"  DECNET_JWT_SECRET     signs log-ins, at least 32 bytes; otherwise generated and kept in the data directory\n" +
+			"  DECNET_CORS_ORIGINS   origins of browsers that may call the API, separated by commas\n" +
+			"  DECNET_SNIFFER_IFACE  the one interface to sniff on; otherwise those that deckies have addresses on",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			for _, name := range []string{"deckies", "archetype", "services", "randomize-services", "seed"} {

@@ -4,10 +4,12 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/netip"
@@ -489,43 +491,104 @@ func TestUpToldToStopWhileItStarts(t *testing.T) {
 	}
 }
 
-func TestW24_TheLogTargetGetsTheEvents(t *testing.T) {
-	t.Parallel()
-	target, err := net.Listen("tcp", "127.0.71.1:0")
+// logServer is a log target that takes one connection. The events are complete, and the
+// channel closed, when that has ended.
+func logServer(t *testing.T, addr string) (target string, events <-chan decnet.Event) {
+	t.Helper()
+	l, err := net.Listen("tcp", addr)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer target.Close()
-	lines := make(chan string, 1000)
-	var reading sync.WaitGroup
-	reading.Go(func() {
-		defer close(lines)
-		c, err := target.Accept()
+	t.Cleanup(func() { l.Close() })
+	parsed := make(chan decnet.Event, 1000)
+	go func() {
+		defer close(parsed)
+		c, err := l.Accept()
 		if err != nil {
 			return
 		}
 		defer c.Close()
 		for s := bufio.NewScanner(c); s.Scan(); {
-			lines <- s.Text()
+			e, err := rfc5424.Parse(s.Text())
+			if err != nil {
+				t.Errorf("%q: %v", s.Text(), err)
+			}
+			parsed <- e
 		}
-	})
-	d := start(t, t.TempDir(), nil, "--services", "redis", "--deckies", "1", "--base-ip", "127.0.71.2", "--log-target", target.Addr().String())
+	}()
+	return l.Addr().String(), parsed
+}
+
+func TestW24_TheLogTargetGetsTheEvents(t *testing.T) {
+	t.Parallel()
+	target, events := logServer(t, "127.0.71.1:0")
+	d := start(t, t.TempDir(), nil, "--services", "redis", "--deckies", "1", "--base-ip", "127.0.71.2", "--log-target", target)
 	authenticate(t, "127.0.71.2", "a\" b]\n<1>")
 	d.stop(t)
 	var types []string
-	for l := range lines {
-		e, err := rfc5424.Parse(l)
-		if err != nil {
-			t.Errorf("%q: %v", l, err)
-		}
+	for e := range events {
 		types = append(types, e.Type)
 		if e.Type == "auth_attempt" && e.Value("password") != "a\" b]\n<1>" {
 			t.Errorf("the password arrives as %q", e.Value("password"))
 		}
 	}
-	reading.Wait()
 	if got := strings.Join(types, " "); !strings.Contains(got, "connect") || !strings.Contains(got, "auth_attempt") || !strings.Contains(got, "disconnect") {
 		t.Errorf("the log target got %q", got)
+	}
+}
+
+// TestUpSensors attacks a decky with a JARM scan and an SSH client, and looks for what
+// the sniffer, the honeypots and the probes of the command line say of it.
+func TestUpSensors(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 {
+		t.Skip("capturing packets needs root")
+	}
+	const host = "127.0.71.20"
+	target, events := logServer(t, "127.0.71.21:0")
+	d := start(t, t.TempDir(), environment{"DECNET_SNIFFER_IFACE": "lo"}, "--services", "ssh,https", "--deckies", "1", "--base-ip", host, "--log-target", target)
+	if out := succeed(t, "", "probe", "jarm", address(host, 443)); !regexp.MustCompile(`^jarm +[0-9a-f]{62}\n`).MatchString(out) {
+		t.Errorf("jarm: %s", out)
+	}
+	var hassh struct{ Kind, Value, Raw string }
+	if err := json.Unmarshal([]byte(succeed(t, "", "probe", "--json", "hassh", address(host, 22))), &hassh); err != nil || hassh.Kind != "hassh_server" || len(hassh.Value) != 32 {
+		t.Errorf("hassh: %+v, %v", hassh, err)
+	}
+	if out := succeed(t, "", "probe", "jarm", address(host, 22)); !strings.Contains(out, strings.Repeat("0", 62)) {
+		t.Errorf("jarm of what speaks no TLS: %s", out)
+	}
+	scans, sessions := map[string]int{}, 0
+	note := func(e decnet.Event) {
+		switch {
+		case e.Type == "jarm_scan":
+			scans[e.Service+" "+e.Value("dst_port")]++
+		case e.Type == "tls_session" && e.Service == "sniffer" && e.Value("ja3") != "": // the whole opening was seen
+			sessions++
+			if !regexp.MustCompile(`^t\d{4}\w\w_[0-9a-f]{4}_[0-9a-f]{12}$`).MatchString(e.Value("ja4s")) || e.Decky != "decky-01" {
+				t.Errorf("%+v", e)
+			}
+		}
+	}
+	for begin := time.Now(); sessions == 0 && time.Since(begin) < 20*time.Second; { // the sniffer may begin after the honeypots
+		if c, err := tls.Dial("tcp", address(host, 443), &tls.Config{InsecureSkipVerify: true}); err == nil {
+			c.Close()
+		}
+		for waiting := true; waiting; {
+			select {
+			case e := <-events:
+				note(e)
+			case <-time.After(100 * time.Millisecond):
+				waiting = false
+			}
+		}
+	}
+	d.stop(t)
+	for e := range events {
+		note(e)
+	}
+	want := map[string]int{"https 443": 1, "ssh 22": 1}
+	if sessions == 0 || !maps.Equal(scans, want) {
+		t.Errorf("%d sessions, scans %v, want %v", sessions, scans, want)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -72,6 +73,13 @@ func newUser() *cobra.Command {
 		Use: "delete NAME", Short: "Delete an account", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return s.withUser(cmd, args[0], func(db store.Repository, u store.User) error {
+				users, err := db.Users(cmd.Context())
+				if err != nil {
+					return err
+				}
+				if u.Role == store.RoleAdmin && !slices.ContainsFunc(users, func(o store.User) bool { return o.Role == store.RoleAdmin && o.UUID != u.UUID }) {
+					return fmt.Errorf("%q is the only %s: add another first", u.Username, store.RoleAdmin)
+				}
 				return db.DeleteUser(cmd.Context(), u.UUID)
 			})
 		},

@@ -88,6 +88,7 @@ func TestUsers(t *testing.T) {
 	golden(t, "users.json", uuid.ReplaceAllString(succeed(t, "", "user", "list", "--db", dsn, "--json"), "UUID"))
 	golden(t, "users.txt", succeed(t, "", "user", "list", "--db", dsn))
 
+	refused(t, decnetd(t, "", "user", "delete", "ada", "--db", dsn), exitFailed, `"ada" is the only admin`)
 	succeed(t, "", "user", "delete", "bob", "--db", dsn)
 	if out := succeed(t, "", "user", "list", "--db", dsn); strings.Contains(out, "bob") || !strings.Contains(out, "ada") {
 		t.Errorf("after bob was deleted: %s", out)

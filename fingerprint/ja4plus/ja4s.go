@@ -20,7 +20,7 @@ func AppendJA4S(dst []byte, h *fingerprint.ServerHello, t fingerprint.Transport)
 // AppendJA4SRaw appends JA4S_r: the JA4S with its extensions in clear.
 func AppendJA4SRaw(dst []byte, h *fingerprint.ServerHello, t fingerprint.Transport) []byte {
 	version := h.Version
-	if h.SelectedVersion != 0 {
+	if h.HasSelectedVersion {
 		version = h.SelectedVersion
 	}
 	dst = append(append(dst, byte(t)), fingerprint.JA4Version(version)...)

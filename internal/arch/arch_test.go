@@ -28,16 +28,17 @@ type rule struct {
 // longest key that matches holds.
 var rules = map[string]rule{
 	"":                    {floor: 0},
+	"internal/jsontext":   {floor: 0.5},
 	"fingerprint":         {floor: 0},
 	"rfc5424":             {floor: 1},
-	"services":            {floor: 1},
+	"services":            {floor: 1, outside: []string{"github.com/hashicorp/golang-lru/v2"}},
 	"store":               {floor: 1},
 	"correlate":           {floor: 1},
 	"fingerprint/ja4plus": {floor: 1},
 
 	"services/internal/keys":     {floor: 1.3},
 	"services/internal/*":        {floor: 1.5},
-	"services/internal/tlshello": {floor: 1.4, outside: []string{"github.com/hashicorp/golang-lru/v2"}},
+	"services/internal/tlshello": {floor: 1.4},
 	"services/internal/shell":    {floor: 1.5, outside: []string{"mvdan.cc/sh/v3", "github.com/hashicorp/golang-lru/v2"}},
 	"services/internal/login":    {floor: 1.5, outside: []string{"github.com/hashicorp/golang-lru/v2"}},
 	"store/internal/sqlrepo":     {floor: 1.5, outside: []string{"github.com/pressly/goose/v3", "github.com/google/uuid"}},
@@ -176,7 +177,7 @@ func parsesNetworkBytes(rel string) bool {
 		"fingerprint/sniff/plus": // what it is given has been parsed
 		return false
 	case "rfc5424", "collector", "collector/ingest", "collector/quarantine", "fleet", "correlate", "correlate/profile",
-		"store", "store/internal/sqlrepo", "api":
+		"store", "store/internal/sqlrepo", "api", "internal/jsontext":
 		return true
 	}
 	return path.Dir(rel) == "services" || strings.HasPrefix(rel, "services/internal/") ||

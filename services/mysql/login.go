@@ -10,6 +10,7 @@ import (
 	"strconv"
 
 	"github.com/decnet/decnet"
+	"github.com/decnet/decnet/services/internal/tlshello"
 )
 
 func itoa(n int64) string { return strconv.FormatInt(n, 10) }
@@ -75,11 +76,14 @@ func (c *conn) startTLS(request []byte) ([]byte, error) {
 		return nil, fmt.Errorf("mysql: certificate: %w", err)
 	}
 	t := tls.Server(c.session, cfg)
-	if err := t.HandshakeContext(c.ctx); err != nil {
+	err = t.HandshakeContext(c.ctx)
+	c.hello = tlshello.Fields(c.session.Opening())
+	if err != nil {
+		c.session.Emit("session", append(c.hello, decnet.F("error", err.Error()))...)
 		return nil, fmt.Errorf("mysql: tls: %w", err)
 	}
 	state := t.ConnectionState()
-	c.hello = append(c.srv.hellos.Fields(c.session, c.session.Opening()),
+	c.hello = append(c.hello,
 		decnet.F("tls_version", tls.VersionName(state.Version)), decnet.F("tls_cipher", tls.CipherSuiteName(state.CipherSuite)))
 	c.stream, c.r, c.secure = t, t, true
 	c.caps = uint32(request[0]) | uint32(request[1])<<8

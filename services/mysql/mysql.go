@@ -25,7 +25,6 @@ import (
 	"github.com/decnet/decnet"
 	"github.com/decnet/decnet/services"
 	"github.com/decnet/decnet/services/internal/keys"
-	"github.com/decnet/decnet/services/internal/tlshello"
 )
 
 const (
@@ -69,7 +68,6 @@ type server struct {
 	worlds   *worlds
 	rsa      func() *rsa.PrivateKey
 	tls      func() (*tls.Config, error)
-	hellos   tlshello.Watch
 	vars     map[string]string
 
 	mu    sync.Mutex

@@ -14,6 +14,7 @@ import (
 
 	"github.com/decnet/decnet"
 	"github.com/decnet/decnet/services"
+	"github.com/decnet/decnet/services/internal/tlshello"
 )
 
 // maxReported is how many commands of one session become events.
@@ -258,13 +259,16 @@ func (c *session) startTLS(argv []string) error {
 	if err := c.out.Flush(); err != nil {
 		return err
 	}
+	c.ForgetOpening()
 	conn := tls.Server(c.Session, cfg)
-	if err := conn.HandshakeContext(c.ctx); err != nil {
+	err = conn.HandshakeContext(c.ctx)
+	fields := append(tlshello.Fields(c.Opening()), decnet.F("helo", c.helo))
+	if err != nil {
+		c.Emit("session", append(fields, decnet.F("error", err.Error()))...)
 		return err
 	}
 	state := conn.ConnectionState()
-	c.Emit("session", append(c.srv.hellos.Fields(c.Session, c.Opening()),
-		decnet.F("helo", c.helo),
+	c.Emit("session", append(fields,
 		decnet.F("tls_version", tls.VersionName(state.Version)),
 		decnet.F("tls_cipher", tls.CipherSuiteName(state.CipherSuite)))...)
 	c.mail.abandon()

@@ -11,7 +11,6 @@ import (
 	"github.com/decnet/decnet"
 	"github.com/decnet/decnet/services"
 	"github.com/decnet/decnet/services/internal/keys"
-	"github.com/decnet/decnet/services/internal/tlshello"
 )
 
 // Service is the SMTP honeypot. Its zero value is the service smtp.
@@ -68,7 +67,6 @@ type server struct {
 	domains    map[string]bool // lower-case domains that are this machine
 	inode      uint32
 	tlsConfig  func() (*tls.Config, error)
-	hellos     tlshello.Watch
 
 	// pause waits for d or for the end of ctx.
 	pause func(ctx context.Context, d time.Duration)

@@ -53,12 +53,10 @@ func (u *user) refuseChannel(open ssh.NewChannel) {
 	_ = open.Reject(reason, "open failed")
 }
 
-// globalRequests answers the requests that concern the whole connection.
-func (u *user) globalRequests(requests <-chan *ssh.Request) {
-	for r := range requests {
-		ok, payload := u.globalRequest(r)
-		_ = r.Reply(ok, payload)
-	}
+// answer answers a request that concerns the whole connection.
+func (u *user) answer(r *ssh.Request) {
+	ok, payload := u.globalRequest(r)
+	_ = r.Reply(ok, payload)
 }
 
 func (u *user) globalRequest(r *ssh.Request) (bool, []byte) {

@@ -50,11 +50,44 @@ func (s *server) serveUser(ctx context.Context, session *services.Session, t *tr
 	var running sync.WaitGroup
 	defer running.Wait()
 	defer cancel()
-	running.Go(func() { u.globalRequests(requests) })
-	for ch := range channels {
-		u.openChannel(ctx, &running, ch)
-	}
+	u.serveMux(ctx, &running, channels, requests)
 	return ended(conn.Wait())
+}
+
+// serveMux answers requests and opens channels until the connection ends. As sshd does,
+// which is one process, it answers a request before it opens a channel that came later.
+func (u *user) serveMux(ctx context.Context, running *sync.WaitGroup, channels <-chan ssh.NewChannel, requests <-chan *ssh.Request) {
+	for channels != nil || requests != nil {
+		select {
+		case r, ok := <-requests:
+			if !ok {
+				requests = nil
+				continue
+			}
+			u.answer(r)
+		case ch, ok := <-channels:
+			if !ok {
+				channels = nil
+				continue
+			}
+			u.answerWaiting(requests)
+			u.openChannel(ctx, running, ch)
+		}
+	}
+}
+
+func (u *user) answerWaiting(requests <-chan *ssh.Request) {
+	for {
+		select {
+		case r, ok := <-requests:
+			if !ok {
+				return
+			}
+			u.answer(r)
+		default:
+			return
+		}
+	}
 }
 
 // isOpenSSH reports whether the client is one of OpenSSH, which gets its own extensions.

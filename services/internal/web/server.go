@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/decnet/decnet/services"
-	"github.com/decnet/decnet/services/internal/tlshello"
 )
 
 // limits are those of both honeypots: a session may carry a body of maxBody and more, and
@@ -24,8 +23,6 @@ type Server struct {
 	site *site
 	tls  *transport
 	engine
-
-	hellos tlshello.Watch
 }
 
 // New makes the server of the honeypot that info describes, whose Keys are those of

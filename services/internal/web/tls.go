@@ -20,6 +20,7 @@ import (
 	"github.com/decnet/decnet"
 	"github.com/decnet/decnet/services"
 	"github.com/decnet/decnet/services/internal/keys"
+	"github.com/decnet/decnet/services/internal/tlshello"
 )
 
 // tlsProfile is how a product sets up TLS, as far as crypto/tls can follow.
@@ -215,7 +216,7 @@ func (s *Server) secure(ctx context.Context, session *services.Session) error {
 
 // reportHello emits the session event of a TLS client.
 func (s *Server) reportHello(session *services.Session, state tls.ConnectionState, err error) {
-	fields := s.hellos.Fields(session, session.Opening())
+	fields := tlshello.Fields(session.Opening())
 	if err != nil {
 		fields = append(fields, decnet.F("error", err.Error()))
 	} else {

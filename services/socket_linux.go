@@ -47,3 +47,20 @@ func savedSYN(c net.Conn) []byte {
 	}
 	return packet[:size]
 }
+
+// peek copies what c has received and nobody has read yet, without reading or waiting, and
+// returns how much there is. A connection that is closed has none.
+func peek(c net.Conn, p []byte) (n int) {
+	sc, ok := c.(syscall.Conn)
+	if !ok {
+		return 0
+	}
+	raw, err := sc.SyscallConn()
+	if err != nil {
+		return 0
+	}
+	_ = raw.Control(func(fd uintptr) {
+		n, _, _ = syscall.Recvfrom(int(fd), p, syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
+	})
+	return max(n, 0)
+}

@@ -1,0 +1,117 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/netip"
+	"slices"
+	"sync"
+
+	"github.com/decnet/decnet"
+	"github.com/decnet/decnet/fingerprint/sniff"
+	"github.com/decnet/decnet/fingerprint/sniff/plus"
+)
+
+// A sniffer on loopback sees one host, for which less memory does than for a LAN.
+const (
+	loopbackRing   = 1 << 20
+	loopbackFlows  = 4096
+	loopbackBuffer = 8 << 20
+)
+
+// watcher runs a sniffer on each interface that deckies have addresses on. One that may
+// not run, or fails, is told of in the log and ends nothing else.
+type watcher struct {
+	sniffers []listener
+	log      *slog.Logger
+
+	mu     sync.Mutex
+	failed map[string]error // by interface
+}
+
+type listener struct {
+	*sniff.Sniffer
+	on sniff.Interface
+}
+
+// newWatcher makes the sniffers for deckies, or one on the interface only that is named.
+func newWatcher(sink decnet.Sink, deckies []decnet.Decky, only string, log *slog.Logger) (*watcher, error) {
+	interfaces, err := net.Interfaces()
+	if err != nil {
+		return nil, err
+	}
+	var known sniff.Deckies
+	known.Set(deckies)
+	w := &watcher{failed: map[string]error{}, log: log}
+	names := []string{only}
+	if only == "" {
+		names = interfacesOf(interfaces, deckies)
+	}
+	for _, name := range names {
+		cfg, on := sniff.Config{Sink: sink, Deckies: known.Lookup, Methods: []sniff.Method{plus.New()}}, sniff.Interface{Name: name}
+		if isLoopback(interfaces, name) {
+			cfg.MaxFlows, cfg.MaxBuffer, on.Ring = loopbackFlows, loopbackBuffer, loopbackRing
+		}
+		w.sniffers = append(w.sniffers, listener{sniff.New(cfg), on})
+	}
+	return w, nil
+}
+
+// interfacesOf names the interfaces with the addresses of deckies. All of 127.0.0.0/8 is
+// on the loopback interface, whatever addresses that says it has.
+func interfacesOf(interfaces []net.Interface, deckies []decnet.Decky) []string {
+	var names []string
+	for _, i := range interfaces {
+		addrs, _ := i.Addrs() // those of an interface that has just gone
+		has := func(d decnet.Decky) bool {
+			return i.Flags&net.FlagLoopback != 0 && d.Addr.IsLoopback() || slices.ContainsFunc(addrs, func(a net.Addr) bool {
+				p, err := netip.ParsePrefix(a.String())
+				return err == nil && p.Addr().Unmap() == d.Addr.Unmap()
+			})
+		}
+		if slices.ContainsFunc(deckies, has) {
+			names = append(names, i.Name)
+		}
+	}
+	return names
+}
+
+func isLoopback(interfaces []net.Interface, name string) bool {
+	return slices.ContainsFunc(interfaces, func(i net.Interface) bool { return i.Name == name && i.Flags&net.FlagLoopback != 0 })
+}
+
+func (w *watcher) run(ctx context.Context) error {
+	var all sync.WaitGroup
+	for _, l := range w.sniffers {
+		all.Go(func() {
+			if err := l.Listen(ctx, l.on); err != nil {
+				w.log.Warn("sniffer does not run", "interface", l.on.Name, "error", err)
+				w.mu.Lock()
+				w.failed[l.on.Name] = err
+				w.mu.Unlock()
+			}
+		})
+	}
+	all.Wait()
+	<-ctx.Done()
+	return nil
+}
+
+// status reports whether there is anything that should run, and what failed of it. A
+// sniffer without the privilege should not.
+func (w *watcher) status() (running bool, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var errs []error
+	for _, l := range w.sniffers {
+		if err := w.failed[l.on.Name]; errors.Is(err, decnet.ErrForbidden) {
+			continue
+		} else if err != nil {
+			errs = append(errs, err)
+		}
+		running = true
+	}
+	return running, errors.Join(errs...)
+}
