@@ -24,7 +24,7 @@ func Allocate(subnet netip.Prefix, n int, start netip.Addr, taken func(netip.Add
 	}
 	var free []netip.Addr
 	for ; len(free) < n && subnet.Contains(a); a = a.Next() {
-		if reservedIn(subnet, a) == "" && (taken == nil || !taken(a)) {
+		if Reserved(subnet, a) == "" && (taken == nil || !taken(a)) {
 			free = append(free, a)
 		}
 	}
@@ -34,9 +34,9 @@ func Allocate(subnet netip.Prefix, n int, start netip.Addr, taken func(netip.Add
 	return free, nil
 }
 
-// reservedIn says what keeps a from being the address of a machine in subnet, "" when
+// Reserved says what keeps a from being the address of a machine in subnet, "" when
 // nothing does.
-func reservedIn(subnet netip.Prefix, a netip.Addr) string {
+func Reserved(subnet netip.Prefix, a netip.Addr) string {
 	if subnet.Bits() >= subnet.Addr().BitLen()-1 {
 		return ""
 	}

@@ -69,3 +69,16 @@ func ArchetypeOf(slug string) (Archetype, error) {
 	}
 	return all[i], nil
 }
+
+// Fits reports whether a machine of the archetype may have the network stack of family.
+// The families of Windows stand for each other, and what is embedded may run a Unix;
+// anything else gives the decky away.
+func (a Archetype) Fits(family string) bool {
+	switch a.OSFamily {
+	case "windows", "windows_server":
+		return family == "windows" || family == "windows_server"
+	case "embedded":
+		return family == "embedded" || family == "linux" || family == "bsd"
+	}
+	return family == "linux" || family == "bsd"
+}

@@ -23,7 +23,7 @@ const (
 type Distro struct {
 	Slug      string
 	Title     string
-	Image     string // of the container that holds a decky's address
+	Image     string // its official container image
 	BuildBase string // base of the images of its services, which must have apt
 	Style     HostnameStyle
 }

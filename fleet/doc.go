@@ -57,4 +57,9 @@
 // its own; a further port that is another service's own is left to that one. So https
 // answers on 443 where a decky runs both http and https, and http alone serves 80 and 443.
 // Two services with the same port of their own cannot be on one decky. See [Ports].
+//
+// # Containers
+//
+// A runtime that has containers tells each of them what it is as a [Persona]. Package
+// fleet/compose describes them.
 package fleet

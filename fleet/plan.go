@@ -253,7 +253,7 @@ func (p *planner) refusal(a netip.Addr) string {
 	case p.opt.Subnet.IsValid() && !p.opt.Subnet.Contains(a):
 		return "outside of the subnet " + p.opt.Subnet.Masked().String()
 	case p.opt.Subnet.IsValid():
-		if r := reservedIn(p.opt.Subnet, a); r != "" {
+		if r := Reserved(p.opt.Subnet, a); r != "" {
 			return r + " of the subnet " + p.opt.Subnet.Masked().String()
 		}
 	}

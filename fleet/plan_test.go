@@ -391,3 +391,22 @@ func TestFirstAddressOfNoMachineIsRefused(t *testing.T) {
 		}
 	}
 }
+
+func TestReservedAddresses(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ subnet, addr, want string }{
+		{"192.168.1.0/24", "192.168.1.0", "the network address"},
+		{"192.168.1.7/24", "192.168.1.0", "the network address"},
+		{"192.168.1.0/24", "192.168.1.255", "the broadcast address"},
+		{"192.168.1.0/24", "192.168.1.1", ""},
+		{"192.168.1.0/31", "192.168.1.0", ""},
+		{"192.168.1.1/32", "192.168.1.1", ""},
+		{"fd00::/64", "fd00::", "the network address"},
+		{"fd00::/64", "fd00::ffff:ffff:ffff:ffff", ""},
+		{"fd00::/127", "fd00::", ""},
+	} {
+		if got := fleet.Reserved(netip.MustParsePrefix(c.subnet), netip.MustParseAddr(c.addr)); got != c.want {
+			t.Errorf("%s in %s is %q, want %q", c.addr, c.subnet, got, c.want)
+		}
+	}
+}

@@ -9,6 +9,8 @@ import (
 	"io/fs"
 	"log/slog"
 	"net"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/decnet/decnet"
@@ -22,6 +24,21 @@ type Port struct {
 
 // String returns the port as "22/tcp".
 func (p Port) String() string { return fmt.Sprintf("%d/%s", p.Number, p.Network) }
+
+// MarshalText returns what String does.
+func (p Port) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
+
+// UnmarshalText reads what MarshalText returns. Anything else gives an error that wraps
+// decnet.ErrInvalid.
+func (p *Port) UnmarshalText(text []byte) error {
+	number, network, _ := strings.Cut(string(text), "/")
+	n, err := strconv.ParseUint(number, 10, 16)
+	if err != nil || n == 0 || network != "tcp" && network != "udp" {
+		return fmt.Errorf("services: %q is not a port such as 22/tcp: %w", text, decnet.ErrInvalid)
+	}
+	*p = Port{Network: network, Number: uint16(n)}
+	return nil
+}
 
 // Info describes a service. It is constant for a Service.
 type Info struct {
@@ -150,17 +167,20 @@ type Containerizer interface {
 }
 
 // Container is a neutral description of a container. Networking is absent on purpose:
-// the composer injects it.
+// the composer injects it. The root file system is read-only; what is written goes to
+// Tmpfs or Volumes.
 type Container struct {
 	Image   string // "" with nil Context: the stock decnet-pot image
-	Context fs.FS  // embedded build context
+	Context fs.FS  // embedded build context with a Dockerfile, whose ARG BASE_IMAGE is the decky's distribution
 	Env     map[string]string
-	CapAdd  []string
+	CapAdd  []string // capabilities beside none, such as "SETUID"; those that reach the host or around the egress lock are refused
+	Tmpfs   []string // directories that are writable and in memory
 	Volumes []Volume
 }
 
 // Volume is one mount of a Container.
 type Volume struct {
-	Source, Target string
-	ReadOnly       bool
+	Source   string // an absolute path of the engine's host, or a name: a volume that this container alone has
+	Target   string // an absolute path in the container
+	ReadOnly bool
 }

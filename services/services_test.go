@@ -372,3 +372,23 @@ func TestConnectNamesTheSystem(t *testing.T) {
 		}
 	}
 }
+
+func TestPortsAsText(t *testing.T) {
+	t.Parallel()
+	for _, want := range []services.Port{{Network: "tcp", Number: 22}, {Network: "udp", Number: 65535}} {
+		text, err := want.MarshalText()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got services.Port
+		if err := got.UnmarshalText(text); err != nil || got != want {
+			t.Errorf("%s: %v, %v", text, got, err)
+		}
+	}
+	for _, text := range []string{"", "22", "22/", "/tcp", "0/tcp", "65536/tcp", "-1/tcp", "22/sctp", "22/tcp/udp", " 22/tcp"} {
+		p := services.Port{Network: "tcp", Number: 1}
+		if err := p.UnmarshalText([]byte(text)); !errors.Is(err, decnet.ErrInvalid) || p.Number != 1 {
+			t.Errorf("%q: %v, %v", text, p, err)
+		}
+	}
+}

@@ -55,14 +55,16 @@ func run(ctx context.Context, args []string, std streams, env func(string) strin
 	return exitFailed
 }
 
-// explain returns err as one line for people, without the kind of error that it ends with
-// for programs.
+// explain returns err as one line for people, without the kind of error that it and what
+// it joins end with for programs.
 func explain(err error) string {
-	text := strings.ReplaceAll(err.Error(), "\n", "; ")
-	for _, kind := range []error{decnet.ErrNotFound, decnet.ErrConflict, decnet.ErrInvalid, decnet.ErrSemantic} {
-		text = strings.TrimSuffix(text, ": "+kind.Error())
+	lines := strings.Split(err.Error(), "\n")
+	for i := range lines {
+		for _, kind := range []error{decnet.ErrNotFound, decnet.ErrConflict, decnet.ErrInvalid, decnet.ErrSemantic, decnet.ErrForbidden} {
+			lines[i] = strings.TrimSuffix(lines[i], ": "+kind.Error())
+		}
 	}
-	return plain(text)
+	return plain(strings.Join(lines, "; "))
 }
 
 // usageError says that the command line is wrong.
@@ -90,6 +92,7 @@ func newRoot(std streams, env func(string) string) *cobra.Command {
 	})
 	root.AddCommand(
 		newUp(env),
+		newCompose(),
 		newServices(),
 		newArchetypes(),
 		newDistros(),

@@ -101,7 +101,7 @@ func writeFile(t *testing.T, name, content string) string {
 func TestEveryCommandHelps(t *testing.T) {
 	t.Parallel()
 	for _, command := range []string{
-		"up", "services", "archetypes", "distros", "correlate", "version",
+		"up", "compose", "services", "archetypes", "distros", "correlate", "version",
 		"user", "user add", "user list", "user passwd", "user delete",
 		"db", "db migrate", "db status", "db reset", "fingerprint", "sniff", "probe",
 	} {
@@ -140,6 +140,14 @@ func TestWrongCommandLines(t *testing.T) {
 		{"version --yaml", exitUsage, "unknown flag: --yaml"},
 		{"up --deckies many", exitUsage, "--deckies"},
 		{"up nowhere", exitUsage, "see decnetd up --help"},
+		{"compose nowhere", exitUsage, "see decnetd compose --help"},
+		{"compose", exitUsage, "give --interface, --subnet and --gateway, or --config"},
+		{"compose --config x.ini --deckies 3", exitUsage, "--config says which deckies there are"},
+		{"compose --config " + missing, exitFailed, "no such file"},
+		{"compose --deckies 0", exitUsage, "--deckies must be at least 1"},
+		{"compose --subnet wide", exitUsage, `--subnet: "wide" is not a network`},
+		{"compose --gateway none", exitUsage, `--gateway: "none" is not an IP address`},
+		{"compose --ip-start none", exitUsage, `--ip-start: "none" is not an IP address`},
 		{"fingerprint", exitUsage, "see decnetd fingerprint --help"},
 		{"fingerprint --kinds ja9 -", exitUsage, `"ja9" is not one of ja3, ja3s`},
 		{"fingerprint " + missing, exitFailed, "no such file"},

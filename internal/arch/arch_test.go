@@ -65,6 +65,7 @@ var rules = map[string]rule{
 	"services/all":           {floor: 3},
 	"fingerprint/sniff/plus": {floor: 3},
 	"fleet/local":            {floor: 3},
+	"fleet/compose":          {floor: 3, outside: []string{"github.com/compose-spec/compose-go/v2", "github.com/distribution/reference"}},
 	"api":                    {floor: 3, outside: []string{"github.com/golang-jwt/jwt/v5", "golang.org/x/crypto", "golang.org/x/time", "github.com/hashicorp/golang-lru/v2", "github.com/google/uuid"}},
 
 	"cmd/*":         {floor: 4, outside: []string{"github.com/spf13/cobra", "github.com/jedib0t/go-pretty/v6", "golang.org/x/sync", "golang.org/x/sys", "golang.org/x/term", "golang.org/x/crypto"}},

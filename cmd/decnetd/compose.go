@@ -1,0 +1,222 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/decnet/decnet"
+	"github.com/decnet/decnet/fleet"
+	"github.com/decnet/decnet/fleet/compose"
+	"github.com/decnet/decnet/services"
+	"github.com/decnet/decnet/services/all"
+)
+
+// lanFlags say which fleet there is on the LAN.
+type lanFlags struct {
+	config  string
+	fleet   fleet.Flags
+	seed    string
+	ipvlan  bool
+	iface   string
+	subnet  string
+	gateway string
+	ipStart string
+	planned bool // a flag that says which deckies there are was given
+}
+
+func (f *lanFlags) flags(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringVarP(&f.config, "config", "c", "", "fleet from an INI file, - for standard input")
+	flags.IntVarP(&f.fleet.Deckies, "deckies", "n", 3, "number of deckies")
+	flags.StringVarP(&f.fleet.Archetype, "archetype", "a", "", "archetype of all deckies (default: a different one each)")
+	flags.StringSliceVar(&f.fleet.Services, "services", nil, "services of all deckies, separated by commas")
+	flags.BoolVar(&f.fleet.RandomServices, "randomize-services", false, "one to three services at random for each decky")
+	flags.StringSliceVar(&f.fleet.Distros, "distro", nil, "distributions to cycle through, separated by commas (default: those of the archetype)")
+	flags.BoolVar(&f.fleet.RandomDistros, "randomize-distros", false, "a distribution at random for each decky")
+	flags.StringVar(&f.seed, "seed", "", "makes the fleet reproducible (default: random)")
+	flags.BoolVar(&f.ipvlan, "ipvlan", false, "IPvlan instead of MACVLAN: all deckies have the hardware address of the host, as Wi-Fi needs")
+	flags.StringVarP(&f.iface, "interface", "i", "", "interface of the host towards the LAN")
+	flags.StringVar(&f.subnet, "subnet", "", "network of the LAN, such as 192.168.1.0/24")
+	flags.StringVar(&f.gateway, "gateway", "", "router of the LAN, never given to a decky")
+	flags.StringVar(&f.ipStart, "ip-start", "", "first address to give out (default: the first of the subnet)")
+}
+
+// options turns the flags into those of a plan.
+func (f *lanFlags) options() (fleet.Options, error) {
+	opt := fleet.Options{Mode: fleet.ModeMACVLAN, Interface: f.iface, Seed: f.seed, Now: time.Now}
+	if f.ipvlan {
+		opt.Mode = fleet.ModeIPVLAN
+	}
+	if f.config != "" && f.planned {
+		return opt, errors.New("--config says which deckies there are: it takes no --deckies, --archetype, --services, --randomize-services, --distro or --randomize-distros")
+	}
+	if f.fleet.Deckies < 1 {
+		return opt, errors.New("--deckies must be at least 1")
+	}
+	if f.subnet != "" {
+		p, err := netip.ParsePrefix(f.subnet)
+		if err != nil {
+			return opt, fmt.Errorf("--subnet: %q is not a network such as 192.168.1.0/24", f.subnet)
+		}
+		opt.Subnet = p
+	}
+	for _, a := range []struct {
+		flag, text string
+		to         *netip.Addr
+	}{{"--gateway", f.gateway, &opt.Gateway}, {"--ip-start", f.ipStart, &opt.First}} {
+		if a.text == "" {
+			continue
+		}
+		addr, err := netip.ParseAddr(a.text)
+		if err != nil {
+			return opt, fmt.Errorf("%s: %q is not an IP address", a.flag, a.text)
+		}
+		*a.to = addr
+	}
+	if f.config == "" && (f.iface == "" || f.subnet == "" || f.gateway == "") {
+		return opt, errors.New("the LAN is not known: give --interface, --subnet and --gateway, or --config with them in [general]")
+	}
+	return opt, nil
+}
+
+// plan returns the fleet that is asked for and the address of this host on its LAN, which
+// no decky has. The latter is zero when the interface is not of this host.
+func (f *lanFlags) plan(registry *services.Registry, ini []byte, opt fleet.Options) (decnet.Fleet, netip.Addr, error) {
+	once := func() (decnet.Fleet, error) {
+		if f.config == "" {
+			return fleet.FromFlags(registry, f.fleet, opt)
+		}
+		return fleet.FromINI(registry, ini, opt)
+	}
+	plan, err := once()
+	if err != nil {
+		return plan, netip.Addr{}, err
+	}
+	for _, a := range addressesOf(plan.Interface) {
+		if plan.Subnet.Contains(a) {
+			opt.Host, opt.Seed = a, plan.Seed
+			plan, err = once()
+			return plan, a, err
+		}
+	}
+	return plan, netip.Addr{}, nil
+}
+
+// readConfig returns the INI document of a file, or that of in for "-".
+func readConfig(in io.Reader, name string) ([]byte, error) {
+	if name == "-" {
+		return io.ReadAll(io.LimitReader(in, fleet.MaxINI+1))
+	}
+	return os.ReadFile(name)
+}
+
+// addressesOf returns the addresses of an interface of this host, none when there is no
+// such interface.
+func addressesOf(name string) []netip.Addr {
+	i, err := net.InterfaceByName(name)
+	if err != nil {
+		return nil
+	}
+	list, err := i.Addrs()
+	if err != nil {
+		return nil
+	}
+	var addrs []netip.Addr
+	for _, a := range list {
+		if p, err := netip.ParsePrefix(a.String()); err == nil {
+			addrs = append(addrs, p.Addr().Unmap())
+		}
+	}
+	return addrs
+}
+
+func newCompose() *cobra.Command {
+	f := new(lanFlags)
+	opt := compose.Options{}
+	var output string
+	cmd := &cobra.Command{
+		Use:   "compose",
+		Short: "Print a fleet as the compose file that makes it real on a LAN",
+		Long: "Print a fleet as the compose file that makes it real on a LAN: a container per decky, which has an address\n" +
+			"of its own, and a container per service in its network.\n\n" +
+			"The file holds the seeds and settings of the deckies, which are secret. With --output it is for its owner alone.",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			for _, name := range []string{"deckies", "archetype", "services", "randomize-services", "distro", "randomize-distros"} {
+				f.planned = f.planned || cmd.Flags().Changed(name)
+			}
+			return f.compose(cmd, opt, output)
+		},
+	}
+	f.flags(cmd)
+	flags := cmd.Flags()
+	flags.StringVarP(&output, "output", "o", "", "file to write (default: standard output)")
+	flags.StringVar(&opt.Project, "project", compose.DefaultProject, "name of the compose project")
+	flags.StringVar(&opt.Network, "network", compose.DefaultNetwork, "name of the engine's network")
+	flags.BoolVar(&opt.External, "external-network", false, "the network exists: name it only")
+	flags.StringVar(&opt.Image, "image", "", "image with decnet-pot as its entry point (default "+compose.DefaultImage+", built on the machine and never pulled)")
+	return cmd
+}
+
+func (f *lanFlags) compose(cmd *cobra.Command, opt compose.Options, output string) error {
+	planOptions, err := f.options()
+	if err != nil {
+		return &usageError{err}
+	}
+	registry, err := all.Registry()
+	if err != nil {
+		return err
+	}
+	var ini []byte
+	if f.config != "" {
+		if ini, err = readConfig(cmd.InOrStdin(), f.config); err != nil {
+			return fmt.Errorf("--config: %w", err)
+		}
+	}
+	source := f.config
+	if source == "-" {
+		source = "standard input"
+	}
+	plan, host, err := f.plan(registry, ini, planOptions)
+	switch {
+	case err != nil && f.config == "":
+		return &usageError{err}
+	case err != nil:
+		return fmt.Errorf("%s: %w", source, err)
+	case len(plan.Deckies) == 0:
+		return fmt.Errorf("%s: no section describes a decky", source)
+	}
+	opt.Host = host
+	if opt.Dir, err = os.Getwd(); err != nil {
+		return err
+	}
+	if output != "" {
+		if opt.File, err = filepath.Abs(output); err != nil {
+			return err
+		}
+	}
+	doc, err := compose.New(registry, plan, opt)
+	if err != nil {
+		return err
+	}
+	if output != "" {
+		return doc.WriteFile(opt.File)
+	}
+	if len(doc.Contexts) > 0 {
+		return errors.New("the images of this fleet are built from files: give --output, they are written beside it")
+	}
+	text, err := doc.YAML()
+	if err != nil {
+		return err
+	}
+	_, err = cmd.OutOrStdout().Write(text)
+	return err
+}

@@ -1,0 +1,117 @@
+package compose
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/compose-spec/compose-go/v2/types"
+
+	"github.com/decnet/decnet"
+	"github.com/decnet/decnet/fleet"
+	"github.com/decnet/decnet/services"
+)
+
+// build makes s a container of an image that is built from c on the base of distro. The
+// image is named after what it is built from, so an image of that name is up to date.
+func (t *translation) build(s *types.ServiceConfig, at place, c services.Container, distro fleet.Distro) {
+	digest, err := digest(c.Context, distro.BuildBase)
+	if err != nil {
+		t.fault(at, fmt.Errorf("build context: %w", err))
+		return
+	}
+	name := "decnet-" + strings.ReplaceAll(at.service, "_", "-")
+	dir := "build/" + name + "-" + digest[:12]
+	t.doc.Contexts[dir] = c.Context
+	base := distro.BuildBase
+	s.Build = &types.BuildConfig{
+		Context: "./" + dir, Dockerfile: "Dockerfile",
+		Args: types.MappingWithEquals{"BASE_IMAGE": &base}, Labels: types.Labels{LabelFleet: t.opt.Project},
+	}
+	s.Image = c.Image
+	if s.Image == "" {
+		s.Image = name + ":" + digest[:12]
+	}
+	s.PullPolicy = types.PullPolicyNever
+}
+
+// digest returns 64 hexadecimal digits that depend on the files of a build context and on
+// the base alone.
+func digest(context fs.FS, base string) (string, error) {
+	h := sha256.New()
+	fmt.Fprintf(h, "%q\n", base)
+	found := false
+	err := fs.WalkDir(context, ".", func(path string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return err
+		}
+		if !e.Type().IsRegular() {
+			return fmt.Errorf("%s is not a regular file: %w", path, decnet.ErrInvalid)
+		}
+		found = found || path == "Dockerfile"
+		info, err := e.Info()
+		if err != nil {
+			return err
+		}
+		data, err := fs.ReadFile(context, path)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(h, "%q %t %x\n", path, info.Mode()&0o100 != 0, sha256.Sum256(data))
+		return nil
+	})
+	if err == nil && !found {
+		err = fmt.Errorf("there is no Dockerfile: %w", decnet.ErrInvalid)
+	}
+	return hex.EncodeToString(h.Sum(nil)), err
+}
+
+// WriteFile writes the document to path, for its owner alone: the document has what is
+// secret about the fleet. Build contexts are written beside it. A file that is there is
+// replaced as a whole; a context that is there is the same.
+func (d *Document) WriteFile(path string) error {
+	text, err := d.YAML()
+	if err != nil {
+		return err
+	}
+	for name, context := range d.Contexts {
+		if err := writeContext(filepath.Join(filepath.Dir(path), filepath.FromSlash(name)), context); err != nil {
+			return err
+		}
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), ".compose-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	_, err = bytes.NewReader(text).WriteTo(f)
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
+}
+
+func writeContext(dir string, context fs.FS) error {
+	if _, err := os.Stat(dir); err == nil {
+		return nil
+	}
+	parent := filepath.Dir(dir)
+	if err := os.MkdirAll(parent, 0o700); err != nil {
+		return err
+	}
+	tmp, err := os.MkdirTemp(parent, ".context-*")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(tmp)
+	if err := os.CopyFS(tmp, context); err != nil {
+		return err
+	}
+	return os.Rename(tmp, dir)
+}

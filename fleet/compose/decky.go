@@ -1,0 +1,144 @@
+package compose
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/compose-spec/compose-go/v2/types"
+
+	"github.com/decnet/decnet"
+	"github.com/decnet/decnet/fleet"
+)
+
+// maxHostname is the longest host name that Linux takes, in bytes.
+const maxHostname = 64
+
+// decky checks d and adds its containers.
+func (t *translation) decky(d decnet.Decky) {
+	at := place{decky: d.Name}
+	check := func(err error) {
+		if err != nil {
+			t.fault(at, err)
+		}
+	}
+	check(fleet.CheckName(d.Name))
+	if len(d.Name) == 1 {
+		t.fault(at, fmt.Errorf("the engine takes no container name of a single character: %w", decnet.ErrInvalid))
+	}
+	if key := strings.ToLower(d.Name); t.deckies[key] {
+		t.fault(at, fmt.Errorf("there is a decky of this name already, letters count without their case: %w", decnet.ErrConflict))
+	} else {
+		t.deckies[key] = true
+		t.claim(at)
+	}
+	check(t.address(d))
+	check(hostname(d.Hostname))
+	check(archetype(d))
+	sysctls, err := fleet.Sysctls(d.OSFamily)
+	check(err)
+	distro, err := fleet.DistroOf(d.Distro)
+	check(err)
+	_, err = fleet.Identity(d)
+	check(err)
+	if len(d.Services) == 0 {
+		t.fault(at, fmt.Errorf("the decky runs no service: %w", decnet.ErrSemantic))
+	}
+	t.doc.Project.Services[d.Name] = t.holder(d, sysctls)
+	t.services(d, distro)
+}
+
+// claim takes the container name of a place, which no other may have.
+func (t *translation) claim(at place) {
+	name := ContainerName(at.decky, at.service)
+	if other, ok := t.names[name]; ok {
+		t.fault(at, fmt.Errorf("container %s is already that of %s: %w", name, other, decnet.ErrConflict))
+		return
+	}
+	t.names[name] = at
+}
+
+// address says why d cannot have its address.
+func (t *translation) address(d decnet.Decky) error {
+	a, subnet := d.Addr, t.fleet.Subnet
+	refuse := func(why string) error {
+		return fmt.Errorf("address %s is %s: %w", a, why, decnet.ErrSemantic)
+	}
+	if !a.IsValid() {
+		return fmt.Errorf("the decky has no address: %w", decnet.ErrInvalid)
+	}
+	if other, ok := t.addrs[a]; ok {
+		return refuse("already that of " + other)
+	}
+	t.addrs[a] = d.Name
+	switch {
+	case a == t.fleet.Gateway:
+		return refuse("the gateway")
+	case a == t.opt.Host:
+		return refuse("the host itself")
+	case subnet.IsValid() && !subnet.Contains(a):
+		return refuse("outside of the subnet " + subnet.Masked().String())
+	case subnet.IsValid() && fleet.Reserved(subnet, a) != "":
+		return refuse(fleet.Reserved(subnet, a) + " of the subnet " + subnet.Masked().String())
+	}
+	return nil
+}
+
+// hostname says why no machine can be called name (RFC 1123 section 2.1).
+func hostname(name string) error {
+	for label := range strings.SplitSeq(name, ".") {
+		if len(name) > maxHostname || len(label) > 63 || !named(label, alphanum, alphanum+"-") || strings.HasSuffix(label, "-") {
+			return fmt.Errorf("host name %.80q is not made of letters, digits, '-' and '.', at most %d: %w", name, maxHostname, decnet.ErrInvalid)
+		}
+	}
+	return nil
+}
+
+func archetype(d decnet.Decky) error {
+	if d.Archetype == "" {
+		return nil
+	}
+	a, err := fleet.ArchetypeOf(d.Archetype)
+	if err != nil {
+		return err
+	}
+	if _, err := fleet.Sysctls(d.OSFamily); err == nil && !a.Fits(d.OSFamily) {
+		return fmt.Errorf("archetype %s does not go with the OS family %s: %w", d.Archetype, d.OSFamily, decnet.ErrSemantic)
+	}
+	return nil
+}
+
+// holder is the container that has the address of d.
+func (t *translation) holder(d decnet.Decky, sysctls map[string]string) types.ServiceConfig {
+	s := t.container(place{decky: d.Name}, Limits{}.or(32<<20, 64, 0.25))
+	s.Image, s.PullPolicy = t.image(), t.pullPolicy()
+	s.Command = types.ShellCommand{fleet.PotHold}
+	s.User = root
+	s.CapAdd = []string{"NET_ADMIN"}
+	s.Hostname = d.Hostname
+	s.Sysctls = types.Mapping{"net.ipv4.ip_unprivileged_port_start": "0"}
+	for k, v := range sysctls {
+		s.Sysctls[k] = v
+	}
+	on := &types.ServiceNetworkConfig{}
+	if d.Addr.Is4() {
+		on.Ipv4Address = d.Addr.String()
+	} else {
+		on.Ipv6Address = d.Addr.String()
+	}
+	s.Networks = map[string]*types.ServiceNetworkConfig{t.opt.Network: on}
+	// The engine's resolver asks this server from within the decky, where the egress
+	// lock is. Without it, it would ask the servers of the host, from the host.
+	s.DNS = types.StringList{t.fleet.Gateway.String()}
+	t.persona(&s, place{decky: d.Name}, fleet.Persona{Decky: d.Name, Addr: d.Addr})
+	return s
+}
+
+// persona tells s who it is.
+func (t *translation) persona(s *types.ServiceConfig, at place, p fleet.Persona) {
+	text, err := p.Encode()
+	if err != nil {
+		t.fault(at, err)
+		return
+	}
+	s.Environment[fleet.PersonaVar] = &text
+}

@@ -1,0 +1,114 @@
+package compose_test
+
+import (
+	"errors"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/compose-spec/compose-go/v2/types"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/decnet/decnet"
+	"github.com/decnet/decnet/fleet"
+	"github.com/decnet/decnet/fleet/compose"
+	"github.com/decnet/decnet/services"
+)
+
+func personaOf(t testing.TB, s types.ServiceConfig) fleet.Persona {
+	t.Helper()
+	text := s.Environment[fleet.PersonaVar]
+	if text == nil {
+		t.Fatalf("%s has no persona", s.Name)
+	}
+	p, err := fleet.ParsePersona(*text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// TestW24_EverySettingReachesItsContainer checks that settings arrive as the honeypot in
+// the container will check them, and that ports are divided as in every other runtime.
+func TestW24_EverySettingReachesItsContainer(t *testing.T) {
+	t.Parallel()
+	reg := everyService(t)
+	f := planned(t, reg, lan+"[web]\nservices = http, https, ssh\n[web.ssh]\naccept = any\ntries = 3\n[web.http]\nfake_app = wordpress\n")
+	p := loaded(t, textOf(t, translated(t, reg, f, compose.Options{})))
+	ports, err := fleet.Ports(reg, []string{"http", "https", "ssh"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, config := range map[string]map[string]string{
+		"http":  {"fake_app": "wordpress"},
+		"https": nil,
+		"ssh":   {"accept": "any", "tries": "3"},
+	} {
+		got := personaOf(t, p.Services["web-"+name])
+		want := fleet.Persona{
+			Decky: "web", Service: name, Addr: f.Deckies[0].Addr, Hostname: f.Deckies[0].Hostname,
+			Distro: f.Deckies[0].Distro, Seed: f.Deckies[0].Seed, Ports: ports[name], Config: config,
+		}
+		if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b netip.Addr) bool { return a == b })); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+		svc, err := reg.Lookup(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		id, err := got.Identity()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := svc.New(services.Env{Decky: got.Decky, Identity: id}, got.Config); err != nil {
+			t.Errorf("%s does not take its persona: %v", name, err)
+		}
+	}
+	if holder := personaOf(t, p.Services["web"]); holder.Seed != "" || holder.Service != "" {
+		t.Errorf("the holder of the address knows %+v", holder)
+	}
+}
+
+func TestFilesThatSettingsNameAreMounted(t *testing.T) {
+	t.Parallel()
+	reg := everyService(t)
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "site $HOME"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	f := planned(t, reg, lan+"[web]\nservices = http\n[web.http]\nfiles = "+filepath.Join(dir, "site $HOME")+"\n")
+	doc := translated(t, reg, f, compose.Options{})
+	p := loaded(t, textOf(t, doc))
+	sameProject(t, doc, p)
+	s := p.Services["web-http"]
+	if len(s.Volumes) != 1 {
+		t.Fatalf("mounts: %+v", s.Volumes)
+	}
+	v := s.Volumes[0]
+	if v.Type != "bind" || v.Source != filepath.Join(dir, "site $HOME") || v.Target != "/settings/files" || !v.ReadOnly || bool(v.Bind.CreateHostPath) {
+		t.Errorf("mount %+v, bind %+v", v, v.Bind)
+	}
+	if got := personaOf(t, s).Config["files"]; got != v.Target {
+		t.Errorf("the honeypot looks for its files in %q", got)
+	}
+
+	f.Deckies[0].Config["http"]["files"] = "testdata"
+	_, err := compose.New(reg, f, compose.Options{})
+	if !errors.Is(err, decnet.ErrInvalid) || !strings.Contains(err.Error(), "web: http: files: path") {
+		t.Errorf("a relative path without a directory: %v", err)
+	}
+	here, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p = loaded(t, textOf(t, translated(t, reg, f, compose.Options{Dir: here})))
+	if got := p.Services["web-http"].Volumes[0].Source; got != filepath.Join(here, "testdata") {
+		t.Errorf("a relative path leads to %q", got)
+	}
+	f.Deckies[0].Config["http"]["files"] = "/dev"
+	if _, err := compose.New(reg, f, compose.Options{}); !errors.Is(err, decnet.ErrForbidden) {
+		t.Errorf("devices as files: %v", err)
+	}
+}

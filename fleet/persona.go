@@ -1,0 +1,108 @@
+package fleet
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"unicode/utf8"
+
+	"github.com/decnet/decnet"
+	"github.com/decnet/decnet/services"
+)
+
+// What the containers of a decky run. The entry point of their image is decnet-pot, with
+// one of the commands:
+//
+//	decnet-pot hold     holds the decky's address, with NET_ADMIN for the egress lock
+//	decnet-pot serve    runs one honeypot and prints its events on standard output
+//
+// Either reads its [Persona] from the environment variable PersonaVar and takes no other
+// configuration. An image that a service brings itself gets the same variable; one that an
+// operator brings does not.
+const (
+	PotHold    = "hold"
+	PotServe   = "serve"
+	PersonaVar = "DECNET_PERSONA"
+)
+
+// MaxPersona is the size in bytes of the largest encoded Persona: the kernel takes no
+// longer environment variable.
+const MaxPersona = 128<<10 - len(PersonaVar) - 2
+
+// Persona is all that a container of a decky is told.
+type Persona struct {
+	Decky    string            `json:"decky"`
+	Service  string            `json:"service,omitempty"` // "": the container that holds the address
+	Addr     netip.Addr        `json:"ip"`
+	Hostname string            `json:"hostname,omitempty"`
+	Distro   string            `json:"distro,omitempty"`
+	Seed     string            `json:"seed,omitempty"`  // of the decky; not for the holder of the address
+	Ports    []services.Port   `json:"ports,omitempty"` // to serve
+	Config   map[string]string `json:"config,omitempty"`
+}
+
+// Encode returns p as one line of JSON, the same for the same p. What JSON cannot carry
+// without loss and what is larger than MaxPersona gives an error that wraps decnet.ErrInvalid.
+func (p Persona) Encode() (string, error) {
+	texts := []string{p.Decky, p.Service, p.Hostname, p.Distro, p.Seed}
+	for k, v := range p.Config {
+		texts = append(texts, k, v)
+	}
+	for _, t := range texts {
+		if !utf8.ValidString(t) {
+			return "", fmt.Errorf("persona: %.40q is not UTF-8: %w", t, decnet.ErrInvalid)
+		}
+	}
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(p); err != nil {
+		return "", fmt.Errorf("persona: %w: %w", err, decnet.ErrInvalid)
+	}
+	line := bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+	if len(line) > MaxPersona {
+		return "", fmt.Errorf("persona: the settings take %d bytes, at most %d are possible: %w", len(line), MaxPersona, decnet.ErrInvalid)
+	}
+	return string(line), nil
+}
+
+// ParsePersona reads what Encode returns. An unknown field, an address or a name that no
+// decky can have, and a service without a seed give an error that wraps decnet.ErrInvalid.
+func ParsePersona(text string) (Persona, error) {
+	var p Persona
+	refuse := func(err error) (Persona, error) {
+		return Persona{}, fmt.Errorf("persona: %w: %w", err, decnet.ErrInvalid)
+	}
+	if len(text) > MaxPersona || !utf8.ValidString(text) {
+		return refuse(fmt.Errorf("%d bytes are too many, or not UTF-8", len(text)))
+	}
+	d := json.NewDecoder(bytes.NewReader([]byte(text)))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&p); err != nil {
+		return refuse(err)
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return refuse(errors.New("more than one JSON document"))
+	}
+	if err := CheckName(p.Decky); err != nil {
+		return refuse(err)
+	}
+	if !p.Addr.IsValid() {
+		return refuse(errors.New("no address"))
+	}
+	if p.Service != "" {
+		if _, err := p.Identity(); err != nil {
+			return refuse(err)
+		}
+	}
+	return p, nil
+}
+
+// Identity returns what the services of the decky agree on. A seed that is not 64
+// hexadecimal digits gives an error that wraps decnet.ErrInvalid.
+func (p Persona) Identity() (services.Identity, error) {
+	return Identity(decnet.Decky{Name: p.Decky, Addr: p.Addr, Hostname: p.Hostname, Distro: p.Distro, Seed: p.Seed})
+}
