@@ -80,8 +80,9 @@ type Bucket struct {
 // Records is the role of keeping events.
 type Records interface {
 	// Ingest writes b in one transaction. It returns the ID of the last record written,
-	// 0 when b has none. A bounty whose payload is not JSON gives decnet.ErrInvalid;
-	// everything else can be stored. A cursor without Source is not written.
+	// 0 when b has none. What can never be stored, such as a bounty whose payload is not
+	// JSON, gives decnet.ErrInvalid; after any other error it is worth trying again. A
+	// cursor without Source is not written.
 	Ingest(ctx context.Context, b Batch) (int64, error)
 	// Cursor returns the position saved for source; decnet.ErrNotFound when there is none.
 	Cursor(ctx context.Context, source string) (Cursor, error)

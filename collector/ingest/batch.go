@@ -3,6 +3,7 @@ package ingest
 import (
 	"bytes"
 	"context"
+	"errors"
 	"time"
 
 	"github.com/decnet/decnet"
@@ -19,9 +20,6 @@ const (
 	maxBatchBytes = 8 << 20
 	// maxRejected bounds what is kept of a line that is set aside.
 	maxRejected = 64 << 10
-	// patience is how often a batch is tried as a whole before its entries are tried one
-	// by one.
-	patience = 3
 )
 
 // entry is what became of one line.
@@ -97,21 +95,17 @@ func (b *batch) flush(ctx context.Context) bool {
 	if len(b.entries) == 0 {
 		return ctx.Err() == nil
 	}
-	failures := 0
 	return b.in.retry(ctx, func() error {
 		err := b.commit(ctx, len(b.entries))
-		if err == nil {
-			return nil
+		if errors.Is(err, decnet.ErrInvalid) {
+			return b.oneByOne(ctx)
 		}
-		if failures++; failures < patience {
-			return err
-		}
-		return b.oneByOne(ctx)
+		return err
 	})
 }
 
-// oneByOne commits each entry on its own. A record that the store refuses is set aside
-// with the reason, which the store takes unless it is the store that fails.
+// oneByOne commits each entry on its own. A record that the store can never hold is set
+// aside with the reason.
 func (b *batch) oneByOne(ctx context.Context) error {
 	for len(b.entries) > 0 {
 		first := &b.entries[0]
@@ -119,7 +113,7 @@ func (b *batch) oneByOne(ctx context.Context) error {
 		if err == nil {
 			continue
 		}
-		if first.reason != "" {
+		if first.reason != "" || !errors.Is(err, decnet.ErrInvalid) {
 			return err
 		}
 		whole := *first

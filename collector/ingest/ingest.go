@@ -8,7 +8,7 @@
 // position in the spool, which it writes in one transaction. Whenever the process ends,
 // killed or not, every complete record is in the store exactly once after the next run. A
 // line that is no record is set aside with its reason (store.Rejected), and so is a record
-// that the store refuses again and again; neither stops what follows. When the store cannot
+// that the store can never hold; neither stops what follows. When the store cannot
 // be reached, ingestion waits, the spool grows, and nothing is lost.
 package ingest
 

@@ -266,7 +266,7 @@ func TestW7_APoisonRecordStopsNothing(t *testing.T) {
 	path := filepath.Join(dir, "decnet.json")
 	db := &refusing{Repository: open(t, filepath.Join(dir, "decnet.db")), refuse: func(b store.Batch) error {
 		if slices.ContainsFunc(b.Records, func(r store.Record) bool { return r.Value("n") == "5" }) {
-			return errors.New("no such luck")
+			return fmt.Errorf("no such luck: %w", decnet.ErrInvalid)
 		}
 		return nil
 	}}
@@ -305,7 +305,7 @@ func TestStoreThatIsDownLosesNothing(t *testing.T) {
 	eventually(t, func() bool {
 		db.mu.Lock()
 		defer db.mu.Unlock()
-		return db.batches > 4*patience
+		return db.batches > 12
 	})
 	if s := in.Status(); !errors.Is(s.Err, down) || s.Records != 0 || s.Rejected != 0 {
 		t.Errorf("status %+v", s)
