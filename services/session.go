@@ -112,6 +112,9 @@ func (e *Env) PacketSession(service string, from netip.AddrPort) *Session {
 	return &Session{env: e, service: service, from: from}
 }
 
+// Service returns the name of the service that the attacker talks to.
+func (s *Session) Service() string { return s.service }
+
 // Emit reports an event of severity info. The fields src_ip and src_port come first. A
 // value that is not printable text is followed by its lossless twin <key>_b64 in standard
 // base64, and a value longer than 16 KiB is cut and followed by <key>_size.

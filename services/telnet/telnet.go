@@ -12,6 +12,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strconv"
 	"strings"
@@ -109,8 +110,19 @@ func (s *server) handle(ctx context.Context, session *services.Session) error {
 	if _, err := t.Write([]byte(text)); err != nil {
 		return err
 	}
-	sh.Interactive(ctx, shell.Terminal{Name: t.client.terminal, Width: t.client.width, Height: t.client.height}, t)
+	sh.Interactive(ctx, shell.Terminal{Name: t.client.terminal, Width: t.client.width, Height: t.client.height}, line{t})
 	return nil
+}
+
+// line tells the shell that a client which says no more has hung up.
+type line struct{ *stream }
+
+func (l line) Read(p []byte) (int, error) {
+	n, err := l.stream.Read(p)
+	if err == io.EOF {
+		err = io.ErrUnexpectedEOF
+	}
+	return n, err
 }
 
 // possible reports whether telnetd lets an option be on when the client asks for it.

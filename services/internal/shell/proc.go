@@ -145,14 +145,20 @@ func (c *call) table() []process {
 	cmd := c.interp.name
 	if c.term != nil {
 		tty = c.sh.tty
-	} else if c.flag == "c" {
+	}
+	parent := c.pid
+	if c.flag == "c" {
 		cmd += " -c " + c.text
 	}
-	list = append(list, process{pid: c.pid, ppid: c.sh.pid, user: c.cred.name, tty: tty, stat: stat, start: c.started, vsz: 8104, rss: 5216, cmd: cmd})
+	if c.kind == bash && c.flag == "c" && !strings.ContainsAny(c.text, ";&|\n`$(") { // bash becomes its only command
+		parent = c.sh.pid
+	} else {
+		list = append(list, process{pid: c.pid, ppid: c.sh.pid, user: c.cred.name, tty: tty, stat: stat, start: c.started, vsz: 8104, rss: 5216, cmd: cmd})
+	}
 	for _, j := range c.running() {
 		list = append(list, process{pid: j.pid, ppid: c.pid, user: c.cred.name, tty: tty, stat: "S", start: c.started, vsz: 5464, rss: 884, cmd: j.text})
 	}
-	list = append(list, process{pid: c.sh.m.newPID(), ppid: c.pid, user: c.cred.name, tty: tty, stat: "R+", start: c.sh.m.now(), vsz: 11084, rss: 4380, cmd: strings.Join(c.args, " ")})
+	list = append(list, process{pid: c.sh.m.newPID(), ppid: parent, user: c.cred.name, tty: tty, stat: "R+", start: c.sh.m.now(), vsz: 11084, rss: 4380, cmd: strings.Join(c.args, " ")})
 	return list
 }
 

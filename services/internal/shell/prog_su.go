@@ -30,6 +30,7 @@ func (c *call) as(a account, login bool, body func(in *interp)) int {
 	if sub == nil {
 		return 1
 	}
+	sub.login = login
 	return sub.run(func() {
 		sub.cred = c.sh.credOf(a)
 		sub.export("HOME", a.home)
@@ -56,6 +57,7 @@ func (in *interp) session(term *terminal) {
 		return
 	}
 	in.interactive, in.term = true, term
+	defer term.foreground(term.inForeground())
 	in.opt.expandAliases = true
 	in.loginFiles(Terminal{Name: in.env("TERM")})
 	outer := in.ctx

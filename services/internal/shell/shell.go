@@ -175,7 +175,7 @@ type Stdio struct {
 	Out, Err io.Writer
 }
 
-// Terminal is the terminal of an interactive log-in: the value of TERM and its size.
+// Terminal is what a client tells of its terminal: the value of TERM and the size.
 type Terminal struct {
 	Name          string
 	Width, Height int
@@ -267,7 +267,7 @@ func (in *interp) environment(sh *Shell) {
 		in.export("XDG_SESSION_ID", strconv.Itoa(1+sh.pid%400))
 		in.export("XDG_RUNTIME_DIR", "/run/user/"+strconv.Itoa(int(sh.cred.uid)))
 	}
-	if sh.from.IsValid() {
+	if sh.from.IsValid() && sh.overSSH() {
 		local := sh.local()
 		in.export("SSH_CLIENT", sh.from.Addr().String()+" "+strconv.Itoa(int(sh.from.Port()))+" "+strconv.Itoa(int(local.Port())))
 		in.export("SSH_CONNECTION", sh.from.Addr().String()+" "+strconv.Itoa(int(sh.from.Port()))+" "+local.Addr().String()+" "+strconv.Itoa(int(local.Port())))
@@ -291,13 +291,16 @@ func (in *interp) environment(sh *Shell) {
 	}
 }
 
+// overSSH reports whether sshd holds the log-in; else it is telnetd.
+func (sh *Shell) overSSH() bool { return sh.s.Service() != "telnet" }
+
 // local is the address that the attacker connected to, as the machine sees it.
 func (sh *Shell) local() netip.AddrPort {
 	port := uint16(22)
+	if !sh.overSSH() {
+		port = 23
+	}
 	if sh.s.Conn != nil && sh.s.Conn.Local.IsValid() {
-		if p := sh.s.Conn.Local.Port(); p == 23 {
-			port = p
-		}
 		if a := sh.s.Conn.Local.Addr(); !a.IsLoopback() {
 			return netip.AddrPortFrom(a, port)
 		}
@@ -319,9 +322,16 @@ func (sh *Shell) start(in *interp, body func()) int {
 func (sh *Shell) Exec(ctx context.Context, command string, std Stdio) (status int) {
 	ctx, cancel := context.WithTimeout(ctx, maxCommandT)
 	defer cancel()
-	in := sh.shell(ctx, path.Base(sh.user.shell), "c", std)
+	in := sh.command(ctx, command, std)
 	in.report(command)
 	return sh.start(in, func() { in.eval(command) })
+}
+
+// command returns the shell that runs command.
+func (sh *Shell) command(ctx context.Context, command string, std Stdio) *interp {
+	in := sh.shell(ctx, path.Base(sh.user.shell), "c", std)
+	in.text = command
+	return in
 }
 
 // Script runs the commands that arrive on std.In, without prompt or echo, until it ends or
