@@ -43,11 +43,15 @@ type SessionHandler func(ctx context.Context, s *Session) error
 // which all of them share. It emits connect (src_ip, src_port, dst_ip, dst_port, and from
 // the first packet, where the kernel keeps it: p0f, options_sig, ttl, hop_distance,
 // os_guess) before h runs, disconnect (src_ip, src_port, duration_ms, bytes_in, bytes_out,
-// reason) after, and reports a panic in h to e.Log. It is the body of most Server.Serve methods,
-// and it returns as they must.
+// reason) after, and reports a panic in h to e.Log. While it runs e.Host counts the service
+// among what it serves. It is the body of most Server.Serve methods, and it returns as
+// they must.
 func (e *Env) Serve(ctx context.Context, service string, socks []Socket, h SessionHandler) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	if e.Host != nil {
+		defer e.Host.Serve(Served{service, e.Product, portsOf(socks)})()
+	}
 	g := newGate(e.Limits)
 	errs := make([]error, len(socks))
 	var wg sync.WaitGroup
@@ -61,6 +65,14 @@ func (e *Env) Serve(ctx context.Context, service string, socks []Socket, h Sessi
 	}
 	wg.Wait()
 	return errors.Join(errs...)
+}
+
+func portsOf(socks []Socket) []Port {
+	ports := make([]Port, len(socks))
+	for i, s := range socks {
+		ports[i] = s.Port
+	}
+	return ports
 }
 
 func (e *Env) session(ctx context.Context, service string, port Port, c *Conn, h SessionHandler) (err error) {

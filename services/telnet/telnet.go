@@ -67,15 +67,17 @@ func (Service) New(env services.Env, cfg services.Config) (services.Server, erro
 	if h := cfg["hostname"]; h != "" {
 		env.Identity.Hostname = h
 	}
-	policy, err := login.New(cfg)
+	machine := shell.Open(env)
+	policy, err := login.New(cfg, machine)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
+	machine.AddUsers(policy.Users()...)
 	return &server{
 		env:     env,
 		policy:  policy,
 		daemon:  daemonOf(cfg["telnetd"], env.Identity.Release()),
-		machine: shell.NewMachine(env.Identity, env.Now, shell.Options{Users: policy.Users()}),
+		machine: machine,
 	}, nil
 }
 

@@ -94,11 +94,18 @@ func progSu(c *call) int {
 	}
 	if c.cred.uid != 0 {
 		password, _ := c.promptSecret("Password: ")
-		c.sh.s.Emit("auth_attempt", decnet.F("username", user), decnet.F("password", password), decnet.F("method", "su"), decnet.F("outcome", "failure"))
-		c.flush()
-		c.sleepFor(2 * time.Second)
-		c.errln("su: Authentication failure")
-		return 1
+		right, _ := c.sh.m.CheckPassword(c.sh.from.Addr(), user, password)
+		outcome := "failure"
+		if right {
+			outcome = "success"
+		}
+		c.sh.s.Emit("auth_attempt", decnet.F("username", user), decnet.F("password", password), decnet.F("method", "su"), decnet.F("outcome", outcome))
+		if !right {
+			c.flush()
+			c.sleepFor(2 * time.Second)
+			c.errln("su: Authentication failure")
+			return 1
+		}
 	}
 	if strings.HasSuffix(acc.shell, "nologin") || strings.HasSuffix(acc.shell, "/false") {
 		c.print("This account is currently not available.\n")

@@ -94,13 +94,7 @@ func (m *Machine) Login(s *services.Session, user string) *Shell {
 	sh.attacker = m.attacker(sh.from.Addr())
 	sh.files = sh.attacker.files
 	user = loginName(user)
-	sh.user = account{name: user, uid: 1000 + len(m.users()), gecos: ",,,", home: "/home/" + user, shell: m.distro.loginShell()}
-	sh.user.gid = sh.user.uid
-	if a, ok := m.known(user); ok {
-		sh.user = a
-	} else if a, ok := sh.account(user); ok {
-		sh.user = a
-	}
+	sh.user = sh.accountOf(user)
 	sh.cred = sh.credOf(sh.user)
 	sh.home = sh.user.home
 	f := &Files{sh: sh, cred: cred{}}
@@ -131,6 +125,15 @@ func (m *Machine) Login(s *services.Session, user string) *Shell {
 		a.logins = a.logins[1:]
 	}
 	return sh
+}
+
+// accountOf is the account under which user logs in.
+func (sh *Shell) accountOf(user string) account {
+	if a, ok := sh.account(user); ok {
+		return a
+	}
+	n := 1000 + len(sh.m.users())
+	return account{user, n, n, ",,,", "/home/" + user, sh.m.distro.loginShell()}
 }
 
 // loginName cuts what cannot be a login name.
