@@ -147,3 +147,34 @@ func Example() {
 	fmt.Println(policy.Try(from, "pi", "raspberry"), policy.Try(from, "pi", "12345"), policy.Try(from, "pi", "12345"))
 	// Output: false true true
 }
+
+// changed are accounts of which one attacker has changed one.
+type changed struct{}
+
+func (changed) CheckPassword(from netip.Addr, user, password string) (right, changed bool) {
+	return password == "new", from == one && user == "root"
+}
+
+func TestChangedPasswordsHoldForTheirAttacker(t *testing.T) {
+	for _, accept := range []string{"list", "any", "nobody"} {
+		p, err := login.New(config(t, services.Config{"password": "old", "users": "bob:old", "accept": accept, "tries": "1000"}), changed{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range []struct {
+			from           netip.Addr
+			user, password string
+			want           bool
+		}{
+			{one, "root", "new", true}, {one, "root", "old", false}, {one, "root", "", false}, {one, "bob", "old", true}, {one, "bob", "new", false},
+			{other, "root", "old", true}, {other, "root", "new", false},
+		} {
+			if got := p.Try(c.from, c.user, c.password); got != (c.want && accept != "nobody") {
+				t.Errorf("%s: %s %s:%s got %v", accept, c.from, c.user, c.password, got)
+			}
+		}
+		if p.Closed() != (accept == "nobody") {
+			t.Errorf("%s: closed %v", accept, p.Closed())
+		}
+	}
+}
