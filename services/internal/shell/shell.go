@@ -1,7 +1,7 @@
 // Package shell is the machine that an attacker believes to have logged in to: a shell, a
 // file system and the programs that attackers run first, all of them invented.
 //
-//	m := shell.NewMachine(env.Identity, env.Now, shell.Options{})
+//	m := shell.Open(env)
 //	sh := m.Login(session, "root")
 //	defer sh.Close()
 //	status := sh.Exec(ctx, "uname -a; id", shell.Stdio{In: ch, Out: ch, Err: ch.Stderr()})
@@ -13,6 +13,15 @@
 // is not used, because it takes the host for granted in too many places (pipes and named
 // pipes, process ids, users, search paths, the stack) and bounds neither memory nor
 // recursion.
+//
+// # What attackers change
+//
+// Each attacker address has a machine of its own to change: its files, passwords, keys and
+// killed processes are there at its next log-in, over every service of the decky that
+// opens the same machine, and nobody else sees them. A password set with passwd, chpasswd,
+// useradd, usermod or an editor is the one that logs in from then on (CheckPassword), and
+// so is a key that is added to authorized_keys (AuthorizedKeys). All of it is kept in
+// memory for as many attackers as Options.AttackerStates says.
 //
 // # What is bounded
 //
@@ -34,7 +43,10 @@
 // attacker alone). Uploaded programs never run. There is no editor, no compiler and no
 // language but the shell, awk and sed, each without their rarer features. Everything
 // outside the machine is unreachable, which a patient visitor can test from outside. Two
-// attackers never see what the other changed. Resource limits are met sooner than on a
+// attackers never see what the other changed, and what an attacker changed is gone when
+// the process that runs the decky is started again, although the uptime goes on; so it is
+// when many others have come since. The machine's own ports take connections that end at
+// once. A hash of yescrypt is one in form only. Resource limits are met sooner than on a
 // real machine. Jobs cannot be suspended. Of zsh there is the prompt and the messages, not
 // the language.
 package shell
