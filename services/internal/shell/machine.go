@@ -67,6 +67,7 @@ type attacker struct {
 type login struct {
 	user, tty, from string
 	in, out         time.Time // out is zero while it lasts
+	telnet          bool
 }
 
 const maxLogins = 32

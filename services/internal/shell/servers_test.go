@@ -1,6 +1,7 @@
 package shell
 
 import (
+	"net"
 	"slices"
 	"strings"
 	"testing"
@@ -114,5 +115,20 @@ func TestOwnPortsTakeConnections(t *testing.T) {
 		if out+errs != want {
 			t.Errorf("%s: %q, want %q", command, out+errs, want)
 		}
+	}
+}
+
+// A log-in over telnet is not one of sshd.
+func TestTelnetLogin(t *testing.T) {
+	b := newBox(t, "debian", Options{Host: everything()})
+	client, server := net.Pipe()
+	t.Cleanup(func() { _, _ = client.Close(), server.Close() })
+	conn := services.NewConn(addressed{server, "192.0.2.7:4711", "10.0.0.5:23"}, services.Limits{})
+	sh := b.m.Login(b.env.NewSession("telnet", conn), "root")
+	t.Cleanup(sh.Close)
+	out, _, _ := b.run(sh, "env | grep -c SSH; ps -ef | grep -c '[s]shd: root'; ps -eo args | grep '[/]telnetd'; ss -tnp | grep -c :23; tail -n 1 /var/log/auth.log", "")
+	want := "0\n0\n/usr/sbin/telnetd\n1\nMar 14 09:26:53 web-01 login["
+	if !strings.HasPrefix(out, want) || !strings.HasSuffix(out, "session opened for user root(uid=0) by LOGIN(uid=0)\n") {
+		t.Errorf("%q", out)
 	}
 }

@@ -132,7 +132,7 @@ func (m *Machine) Login(s *services.Session, user string) *Shell {
 		}
 	}
 	sh.tty = "pts/" + strconv.Itoa(open)
-	a.logins = append(a.logins, login{user: user, tty: sh.tty, from: sh.from.Addr().String(), in: sh.since})
+	a.logins = append(a.logins, login{user: user, tty: sh.tty, from: sh.from.Addr().String(), in: sh.since, telnet: !sh.overSSH()})
 	if len(a.logins) > maxLogins {
 		a.logins = a.logins[1:]
 	}
