@@ -6,19 +6,19 @@ import (
 	"strings"
 )
 
-// users are the accounts that people log in to, root first.
-func (m *Machine) users() []account {
+// users are the accounts that people log in to, root first. The caller must not change
+// the list.
+func (m *Machine) users() []account { return *m.people.Load() }
+
+// setUsers makes the accounts of root, the administrator and those that are named.
+func (m *Machine) setUsers(more []string) {
 	shell := m.distro.loginShell()
 	list := []account{{"root", 0, 0, "root", "/root", shell}}
 	if m.distro.family == "arch" {
 		list[0].gecos = ""
 	}
 	names := []string{m.distro.admin}
-	given := m.opt.Users
-	if more := m.admitted.Load(); more != nil {
-		given = slices.Concat(given, *more)
-	}
-	for _, u := range given {
+	for _, u := range more {
 		if u = loginName(u); u != "root" && !slices.Contains(names, u) {
 			names = append(names, u)
 		}
@@ -30,7 +30,8 @@ func (m *Machine) users() []account {
 		}
 		list = append(list, account{u, 1000 + i, 1000 + i, gecos, "/home/" + u, shell})
 	}
-	return list
+	list = slices.Clip(list)
+	m.people.Store(&list)
 }
 
 func (m *Machine) known(name string) (account, bool) {

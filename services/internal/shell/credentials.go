@@ -59,12 +59,17 @@ func (m *Machine) AuthorizedKeys(from netip.Addr, user string) []byte {
 	return nil
 }
 
-// visitor is how the attacker at from sees the machine, nil before the first log-in.
+// visitor is how the attacker at from sees the machine, nil when from has changed nothing.
 func (m *Machine) visitor(from netip.Addr) *Shell {
 	m.mu.Lock()
-	defer m.mu.Unlock()
 	a, ok := m.attackers.Peek(from)
+	m.mu.Unlock()
 	if !ok {
+		return nil
+	}
+	a.files.mu.RLock()
+	defer a.files.mu.RUnlock()
+	if a.files.root == m.base {
 		return nil
 	}
 	return &Shell{m: m, attacker: a, files: a.files}

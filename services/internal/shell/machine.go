@@ -49,10 +49,11 @@ type Machine struct {
 	memory    atomic.Int64
 	procs     atomic.Int32
 	pid       atomic.Int64
-	admitted  atomic.Pointer[[]string] // of AddUsers
+	people    atomic.Pointer[[]account]
 
 	mu    sync.Mutex
 	chaos *rand.ChaCha8
+	named []string // of Options.Users and AddUsers
 }
 
 // attacker is what is kept between the log-ins of one address.
@@ -85,6 +86,7 @@ func NewMachine(id services.Identity, now func() time.Time, opt Options) *Machin
 	}
 	m := &Machine{id: id, opt: opt, now: now, release: id.Release()}
 	m.distro = distroOf(m.release)
+	m.AddUsers(opt.Users...)
 	m.attackers, _ = lru.New[netip.Addr, *attacker](opt.AttackerStates) // fails only for sizes below 1
 	return m
 }
@@ -106,16 +108,12 @@ func Open(env services.Env) *Machine {
 func (m *Machine) AddUsers(names ...string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	var all []string
-	if old := m.admitted.Load(); old != nil {
-		all = slices.Clone(*old)
-	}
 	for _, name := range names {
-		if !slices.Contains(all, name) {
-			all = append(all, name)
+		if !slices.Contains(m.named, name) {
+			m.named = append(m.named, name)
 		}
 	}
-	m.admitted.Store(&all)
+	m.setUsers(m.named)
 }
 
 // build makes what a log-in needs.
