@@ -85,6 +85,13 @@ type Env struct {
 	Rand      io.Reader        // nonces, salts, scrambles; safe for concurrent use; nil: crypto/rand
 	Limits    Limits
 	Artifacts Artifacts // nil: captures are measured, reported and dropped
+
+	// Host is the same for all services of one decky; nil: the service has a machine to
+	// itself.
+	Host *Host
+	// Product is set by New of a service that can be one of several products, such as
+	// "nginx" or "apache": what the other services of the Host tell of it.
+	Product string
 }
 
 // Complete returns e with its zero fields replaced by what their comments promise.
@@ -100,6 +107,9 @@ func (e Env) Complete() Env {
 	}
 	if e.Rand == nil {
 		e.Rand = rand.Reader
+	}
+	if e.Host == nil {
+		e.Host = new(Host)
 	}
 	if e.Identity.Hostname == "" {
 		e.Identity.Hostname = e.Decky

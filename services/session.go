@@ -45,10 +45,14 @@ type SessionHandler func(ctx context.Context, s *Session) error
 // os_guess) before h runs, jarm_scan (src_ip, src_port, dst_ip, dst_port) when a connection
 // opens with the last of the ten hellos by which JARM knows servers, disconnect (src_ip,
 // src_port, duration_ms, bytes_in, bytes_out, reason) after, and reports a panic in h to
-// e.Log. It is the body of most Server.Serve methods, and it returns as they must.
+// e.Log. While it runs e.Host counts the service among what it serves. It is the body of
+// most Server.Serve methods, and it returns as they must.
 func (e *Env) Serve(ctx context.Context, service string, socks []Socket, h SessionHandler) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	if e.Host != nil {
+		defer e.Host.Serve(Served{service, e.Product, portsOf(socks)})()
+	}
 	g, scans := newGate(e.Limits), newScanWatch()
 	errs := make([]error, len(socks))
 	var wg sync.WaitGroup
@@ -62,6 +66,14 @@ func (e *Env) Serve(ctx context.Context, service string, socks []Socket, h Sessi
 	}
 	wg.Wait()
 	return errors.Join(errs...)
+}
+
+func portsOf(socks []Socket) []Port {
+	ports := make([]Port, len(socks))
+	for i, s := range socks {
+		ports[i] = s.Port
+	}
+	return ports
 }
 
 func (e *Env) session(ctx context.Context, service string, port Port, c *Conn, scans *scanWatch, h SessionHandler) (err error) {
@@ -114,6 +126,9 @@ func (e *Env) NewSession(service string, c *Conn) *Session {
 func (e *Env) PacketSession(service string, from netip.AddrPort) *Session {
 	return &Session{env: e, service: service, from: from}
 }
+
+// Service returns the name of the service that the attacker talks to.
+func (s *Session) Service() string { return s.service }
 
 // Emit reports an event of severity info. The fields src_ip and src_port come first. A
 // value that is not printable text is followed by its lossless twin <key>_b64 in standard

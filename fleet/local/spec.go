@@ -27,6 +27,7 @@ type spec struct {
 	id        unitID
 	svc       services.Service
 	identity  services.Identity
+	host      *services.Host // that of the decky
 	config    services.Config
 	ports     []services.Port // as declared
 	endpoints []endpoint      // as bound, in the same order
@@ -83,6 +84,7 @@ func (r *Runtime) deckySpecs(reg *services.Registry, d decnet.Decky) ([]spec, er
 	if err != nil {
 		return nil, fmt.Errorf("local: %s: %w", d.Name, err)
 	}
+	host := r.host(d)
 	specs := make([]spec, 0, len(d.Services))
 	for _, name := range d.Services {
 		svc, err := reg.Lookup(name)
@@ -90,7 +92,7 @@ func (r *Runtime) deckySpecs(reg *services.Registry, d decnet.Decky) ([]spec, er
 			return nil, fmt.Errorf("local: %s: %w", d.Name, err)
 		}
 		s := spec{
-			id: unitID{d.Name, name}, svc: svc, identity: id,
+			id: unitID{d.Name, name}, svc: svc, identity: id, host: host,
 			config: services.Config(maps.Clone(d.Config[name])), ports: ports[name],
 		}
 		for _, p := range s.ports {
@@ -103,6 +105,17 @@ func (r *Runtime) deckySpecs(reg *services.Registry, d decnet.Decky) ([]spec, er
 		specs = append(specs, s)
 	}
 	return specs, nil
+}
+
+// host returns the Host of the decky, which stays the same for as long as a service of it
+// does.
+func (r *Runtime) host(d decnet.Decky) *services.Host {
+	for _, name := range d.Services {
+		if u, ok := r.units[unitID{d.Name, name}]; ok {
+			return u.spec.host
+		}
+	}
+	return new(services.Host)
 }
 
 // makeServers makes the first server of each unit. Some derive keys, which takes time, so

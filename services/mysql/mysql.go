@@ -86,6 +86,7 @@ func (s Service) New(env services.Env, cfg services.Config) (services.Server, er
 		return nil, err
 	}
 	env.Limits = env.Limits.Or(services.Limits{SessionSize: 4 << 20, Idle: 10 * time.Minute, Total: time.Hour})
+	env.Product = cfg["flavor"]
 	srv := &server{env: env, cfg: cfg, flav: &flavorMySQL, tries: map[string]int{}, known: map[string]bool{}}
 	if cfg["flavor"] == "mariadb" {
 		srv.flav = &flavorMariaDB

@@ -2,8 +2,6 @@ package ssh
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/base64"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -127,7 +125,10 @@ func (a *authentication) request(ctx context.Context, p []byte) (bool, error) {
 		return false, a.tooMany()
 	}
 	start := time.Now()
-	ok, err := a.try(ctx, &m)
+	ok, err := a.try(ctx, &m, p)
+	if errors.Is(err, errAsked) {
+		return false, nil
+	}
 	if err != nil {
 		return false, err
 	}
@@ -154,7 +155,7 @@ func (a *authentication) tooMany() error {
 }
 
 // try checks one attempt and reports it.
-func (a *authentication) try(ctx context.Context, m *authRequest) (bool, error) {
+func (a *authentication) try(ctx context.Context, m *authRequest, p []byte) (bool, error) {
 	a.probed = m.Method == "none" && (a.requests == 1 || a.probed)
 	switch m.Method {
 	case "none":
@@ -163,8 +164,8 @@ func (a *authentication) try(ctx context.Context, m *authRequest) (bool, error) 
 		return a.password(ctx, m)
 	case "keyboard-interactive":
 		return a.keyboardInteractive(ctx)
-	case "publickey", "publickey-hostbound-v00@openssh.com":
-		return false, a.publicKey(m)
+	case "publickey", hostBound:
+		return a.publicKey(m, p)
 	}
 	a.report(m.Method, false)
 	return false, nil
@@ -227,26 +228,6 @@ func (a *authentication) keyboardInteractive(ctx context.Context) (bool, error) 
 		return false, errMessage
 	}
 	return a.check(ctx, method, reply.Answer), nil
-}
-
-// publicKey records a key; none is ever accepted, so clients go no further than asking.
-func (a *authentication) publicKey(m *authRequest) error {
-	var p struct {
-		Signed    bool
-		Algorithm string
-		Blob      []byte
-		Rest      []byte `ssh:"rest"`
-	}
-	if ssh.Unmarshal(m.Payload, &p) != nil {
-		return errMessage
-	}
-	sum := sha256.Sum256(p.Blob)
-	a.report("publickey", false,
-		decnet.F("secret_kind", "ssh_publickey"),
-		decnet.F("secret", "SHA256:"+base64.RawStdEncoding.EncodeToString(sum[:])),
-		decnet.F("key_type", p.Algorithm),
-		decnet.F("public_key", base64.StdEncoding.EncodeToString(p.Blob)))
-	return nil
 }
 
 // The shortest time that sshd takes to refuse, and how much longer it is for some users.

@@ -211,3 +211,52 @@ func TestBruteForcers(t *testing.T) {
 		})
 	}
 }
+
+// TestOpenSSHClientGivesACommandATerminal is "ssh -t host command".
+func TestOpenSSHClientGivesACommandATerminal(t *testing.T) {
+	d := start(t, quick())
+	for command, want := range map[string]string{
+		"tty; [ -t 0 ] && echo terminal; echo $TERM": "/dev/pts/0\r\nterminal\r\nvt220\r\n",
+		"stty size":        "0 0\r\n",
+		"ps -o tty,args":   "TT    COMMAND\r\npts/0 ps -o tty,args\r\n",
+		"sleep 1; exit 42": "",
+	} {
+		out, err := ssh1(t, d, nil, "-tt", "-o", "SetEnv=TERM=vt220", "root@127.0.0.1", command)
+		if out != want {
+			t.Errorf("%s: %q, want %q", command, out, want)
+		}
+		if fails := strings.HasSuffix(command, "42"); fails != (err != nil) {
+			t.Errorf("%s: %v", command, err)
+		}
+	}
+}
+
+// TestOpenSSHClientOpensAShellWithATerminal types into "ssh -t host 'bash -i'" and into
+// a prompt of read.
+func TestOpenSSHClientOpensAShellWithATerminal(t *testing.T) {
+	d := start(t, quick())
+	if _, err := exec.LookPath("expect"); err != nil {
+		t.Skip("expect is not installed")
+	}
+	script := `set timeout 20
+set env(TERM) vt220
+set stty_init "rows 40 cols 120"
+proc want {text} { expect $text {} timeout { puts "NO $text"; exit 9 } eof { puts "END before $text"; exit 8 } }
+spawn sshpass -p s3cret ssh -t ` + strings.Join(openSSH(t, d), " ") + ` root@127.0.0.1 "bash -i; read -p 'x? ' x; echo got \$x"
+want ":~# "; send "stty size; sleep 100\r"
+want "40 120"
+send "\003"
+want ":~# "; send "exit\r"
+want "exit"
+want "x? "; send "y\r"
+want "got y"
+expect eof
+`
+	file := filepath.Join(t.TempDir(), "script")
+	if err := os.WriteFile(file, []byte(script), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := run(t, nil, "expect", "-f", file); err != nil {
+		t.Errorf("%v:\n%s", err, out)
+	}
+}

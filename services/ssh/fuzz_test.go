@@ -97,9 +97,25 @@ func FuzzRequests(f *testing.F) {
 	t := transport.New(silent{}, &srv.config)
 	u := &user{srv: srv, session: session, t: t, shell: srv.machine.Login(session, "root")}
 	f.Cleanup(u.shell.Close)
+	const known = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPyk1vNTvp2uLqrfK7BEbQAyBVYkNMcFFvpEcw8p0nRZ"
+	if u.shell.Exec(f.Context(), "mkdir -p ~/.ssh; echo "+known+" >> ~/.ssh/authorized_keys", shell.Stdio{}) != 0 {
+		f.Fatal("no key")
+	}
+	key, _, _, _, err := gossh.ParseAuthorizedKey([]byte(known))
+	if err != nil {
+		f.Fatal(err)
+	}
+	signature := gossh.Marshal(&gossh.Signature{Format: "ssh-ed25519", Blob: make([]byte, 64)})
+	signed := gossh.Marshal(&struct {
+		Signed    bool
+		Algorithm string
+		Blob, Sig []byte
+	}{true, "ssh-ed25519", key.Marshal(), signature})
+	f.Add("publickey", signed)
+	f.Add(hostBound, signed)
 	f.Fuzz(func(t *testing.T, kind string, payload []byte) {
 		a := &authentication{srv: srv, session: session, t: u.t, user: "root"}
-		if in, err := a.try(t.Context(), &authRequest{Method: kind, Payload: payload}); in && err != nil {
+		if in, err := a.try(t.Context(), &authRequest{Method: kind, Payload: payload}, payload); in && err != nil {
 			t.Errorf("in, and %v", err)
 		}
 		c := &channel{user: u, cancel: func() {}}

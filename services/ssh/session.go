@@ -295,12 +295,10 @@ func (c *channel) runCommand(ctx context.Context, command string) int {
 		c.session.Emit("command", decnet.F("command", command))
 		return c.runSCP(ctx, scp)
 	}
-	std := shell.Stdio{In: c, Out: c, Err: c.Stderr()}
 	if c.pty != nil {
-		tty := &terminal{ch: c, interrupt: c.cancel}
-		std = shell.Stdio{In: tty, Out: tty, Err: tty}
+		return c.shell.ExecTerminal(ctx, command, *c.pty, c)
 	}
-	return c.shell.Exec(ctx, command, std)
+	return c.shell.Exec(ctx, command, shell.Stdio{In: c, Out: c, Err: c.Stderr()})
 }
 
 // finish ends the channel as sshd does when the process has ended.

@@ -65,10 +65,12 @@ func (Service) New(env services.Env, cfg services.Config) (services.Server, erro
 	if h := cfg["hostname"]; h != "" {
 		env.Identity.Hostname = h
 	}
-	policy, err := login.New(cfg)
+	machine := shell.Open(env)
+	policy, err := login.New(cfg, machine)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
+	machine.AddUsers(policy.Users()...)
 	software := cfg["version"]
 	if software == "" {
 		software = env.Identity.Pick("openssh", env.Identity.Release().OpenSSH...)
@@ -82,7 +84,7 @@ func (Service) New(env services.Env, cfg services.Config) (services.Server, erro
 		keys:     newHostKeys(env.Identity),
 		config:   offer(software, env.Identity.Release()),
 		methods:  "publickey,password",
-		machine:  shell.NewMachine(env.Identity, env.Now, shell.Options{Users: policy.Users()}),
+		machine:  machine,
 		software: releaseOf(software),
 	}
 	if cfg.Bool("keyboard_interactive") {

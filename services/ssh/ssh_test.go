@@ -178,8 +178,8 @@ func TestMethodsAreAnnouncedInOrder(t *testing.T) {
 	}
 }
 
-func TestPublicKeysAreReportedAndRefused(t *testing.T) {
-	d := start(t, quick())
+func newSigner(t *testing.T) gossh.Signer {
+	t.Helper()
 	_, key, err := ed25519.GenerateKey(nil)
 	if err != nil {
 		t.Fatal(err)
@@ -188,6 +188,12 @@ func TestPublicKeysAreReportedAndRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return signer
+}
+
+func TestPublicKeysAreReportedAndRefused(t *testing.T) {
+	d := start(t, quick())
+	signer := newSigner(t)
 	if _, err := tryLogIn(t, d, clientConfig("git", gossh.PublicKeys(signer))); err == nil {
 		t.Error("a key got in")
 	}

@@ -12,6 +12,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strconv"
 	"strings"
@@ -66,15 +67,17 @@ func (Service) New(env services.Env, cfg services.Config) (services.Server, erro
 	if h := cfg["hostname"]; h != "" {
 		env.Identity.Hostname = h
 	}
-	policy, err := login.New(cfg)
+	machine := shell.Open(env)
+	policy, err := login.New(cfg, machine)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
+	machine.AddUsers(policy.Users()...)
 	return &server{
 		env:     env,
 		policy:  policy,
 		daemon:  daemonOf(cfg["telnetd"], env.Identity.Release()),
-		machine: shell.NewMachine(env.Identity, env.Now, shell.Options{Users: policy.Users()}),
+		machine: machine,
 	}, nil
 }
 
@@ -109,8 +112,19 @@ func (s *server) handle(ctx context.Context, session *services.Session) error {
 	if _, err := t.Write([]byte(text)); err != nil {
 		return err
 	}
-	sh.Interactive(ctx, shell.Terminal{Name: t.client.terminal, Width: t.client.width, Height: t.client.height}, t)
+	sh.Interactive(ctx, shell.Terminal{Name: t.client.terminal, Width: t.client.width, Height: t.client.height}, line{t})
 	return nil
+}
+
+// line tells the shell that a client which says no more has hung up.
+type line struct{ *stream }
+
+func (l line) Read(p []byte) (int, error) {
+	n, err := l.stream.Read(p)
+	if err == io.EOF {
+		err = io.ErrUnexpectedEOF
+	}
+	return n, err
 }
 
 // possible reports whether telnetd lets an option be on when the client asks for it.

@@ -1,6 +1,6 @@
 // Package login is the policy by which honeypots with a login prompt let attackers in.
 //
-//	policy, err := login.New(cfg)
+//	policy, err := login.New(cfg, machine)
 //	if !policy.Try(s.Attacker.Addr(), user, password) {
 //		policy.Punish(ctx, env.Rand)
 //	}
@@ -57,8 +57,17 @@ func Keys(delay time.Duration) []services.Key {
 	}
 }
 
+// Accounts tells what attackers have made of the accounts of the machine behind a log-in.
+// It is safe for concurrent use.
+type Accounts interface {
+	// CheckPassword reports whether password is right for user since the attacker at from
+	// changed it. changed is false when from has changed nothing.
+	CheckPassword(from netip.Addr, user, password string) (right, changed bool)
+}
+
 // Policy decides who gets in. It is safe for concurrent use.
 type Policy struct {
+	behind   Accounts
 	accept   string
 	tries    int
 	delay    time.Duration
@@ -74,14 +83,16 @@ type attacker struct {
 	won   map[string]string // user to the password that worked
 }
 
-// New makes the Policy of a checked configuration that has the keys of Keys. A malformed
-// account gives an error that wraps decnet.ErrSemantic.
-func New(cfg services.Config) (*Policy, error) {
+// New makes the Policy of a checked configuration that has the keys of Keys, for a log-in
+// to behind, which is nil where nobody can change a password. A malformed account gives an
+// error that wraps decnet.ErrSemantic.
+func New(cfg services.Config, behind Accounts) (*Policy, error) {
 	attackers, err := simplelru.NewLRU[netip.Addr, *attacker](maxAttackers, nil)
 	if err != nil {
 		return nil, err
 	}
 	p := &Policy{
+		behind:    behind,
 		accept:    cfg["accept"],
 		tries:     cfg.Int("tries"),
 		delay:     time.Duration(cfg.Int("fail_delay")) * time.Millisecond,
@@ -112,16 +123,24 @@ func (p *Policy) Users() []string {
 
 // Try reports whether from gets in as user with password. An empty password never works.
 // What worked once for an attacker goes on working, and with accept=any no other password
-// does for that user.
+// does for that user, until that attacker changes the password behind the log-in.
 func (p *Policy) Try(from netip.Addr, user, password string) bool {
 	if p.accept == AcceptNobody || password == "" || !plausible.MatchString(user) {
 		return false
+	}
+	if p.behind != nil {
+		if right, changed := p.behind.CheckPassword(from, user, password); changed {
+			return right
+		}
 	}
 	if want, ok := p.accounts[user]; ok && subtle.ConstantTimeCompare([]byte(want), []byte(password)) == 1 {
 		return true
 	}
 	return p.accept == AcceptAny && p.tryAny(from, user, password)
 }
+
+// Closed reports whether nobody gets in, whatever the proof.
+func (p *Policy) Closed() bool { return p.accept == AcceptNobody }
 
 func (p *Policy) tryAny(from netip.Addr, user, password string) bool {
 	p.mu.Lock()

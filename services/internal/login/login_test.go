@@ -26,7 +26,7 @@ func config(t *testing.T, set services.Config) services.Config {
 
 func policy(t *testing.T, set services.Config) *login.Policy {
 	t.Helper()
-	p, err := login.New(config(t, set))
+	p, err := login.New(config(t, set), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,7 +113,7 @@ func TestMemoryOfAttackersIsBounded(t *testing.T) {
 
 func TestMalformedAccountsAreRefused(t *testing.T) {
 	for _, users := range []string{"bob", "bob:", ":x", "b b:x", "root:x,Bob:y"} {
-		if _, err := login.New(config(t, services.Config{"users": users})); !errors.Is(err, decnet.ErrSemantic) {
+		if _, err := login.New(config(t, services.Config{"users": users}), nil); !errors.Is(err, decnet.ErrSemantic) {
 			t.Errorf("%q: got %v", users, err)
 		}
 	}
@@ -142,8 +142,39 @@ func TestPunishTakesAsLongAsLibpam(t *testing.T) {
 func Example() {
 	info := services.Info{Name: "console", Keys: login.Keys(time.Second)}
 	cfg, _ := services.Config{"accept": "any", "tries": "2"}.Check(info)
-	policy, _ := login.New(cfg)
+	policy, _ := login.New(cfg, nil)
 	from := netip.MustParseAddr("192.0.2.7")
 	fmt.Println(policy.Try(from, "pi", "raspberry"), policy.Try(from, "pi", "12345"), policy.Try(from, "pi", "12345"))
 	// Output: false true true
+}
+
+// changed are accounts of which one attacker has changed one.
+type changed struct{}
+
+func (changed) CheckPassword(from netip.Addr, user, password string) (right, changed bool) {
+	return password == "new", from == one && user == "root"
+}
+
+func TestChangedPasswordsHoldForTheirAttacker(t *testing.T) {
+	for _, accept := range []string{"list", "any", "nobody"} {
+		p, err := login.New(config(t, services.Config{"password": "old", "users": "bob:old", "accept": accept, "tries": "1000"}), changed{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range []struct {
+			from           netip.Addr
+			user, password string
+			want           bool
+		}{
+			{one, "root", "new", true}, {one, "root", "old", false}, {one, "root", "", false}, {one, "bob", "old", true}, {one, "bob", "new", false},
+			{other, "root", "old", true}, {other, "root", "new", false},
+		} {
+			if got := p.Try(c.from, c.user, c.password); got != (c.want && accept != "nobody") {
+				t.Errorf("%s: %s %s:%s got %v", accept, c.from, c.user, c.password, got)
+			}
+		}
+		if p.Closed() != (accept == "nobody") {
+			t.Errorf("%s: closed %v", accept, p.Closed())
+		}
+	}
 }

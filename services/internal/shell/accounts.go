@@ -1,21 +1,24 @@
 package shell
 
 import (
-	"crypto/sha512"
 	"fmt"
 	"slices"
 	"strings"
 )
 
-// users are the accounts that people log in to, root first.
-func (m *Machine) users() []account {
+// users are the accounts that people log in to, root first. The caller must not change
+// the list.
+func (m *Machine) users() []account { return *m.people.Load() }
+
+// setUsers makes the accounts of root, the administrator and those that are named.
+func (m *Machine) setUsers(more []string) {
 	shell := m.distro.loginShell()
 	list := []account{{"root", 0, 0, "root", "/root", shell}}
 	if m.distro.family == "arch" {
 		list[0].gecos = ""
 	}
 	names := []string{m.distro.admin}
-	for _, u := range m.opt.Users {
+	for _, u := range more {
 		if u = loginName(u); u != "root" && !slices.Contains(names, u) {
 			names = append(names, u)
 		}
@@ -27,7 +30,8 @@ func (m *Machine) users() []account {
 		}
 		list = append(list, account{u, 1000 + i, 1000 + i, gecos, "/home/" + u, shell})
 	}
-	return list
+	list = slices.Clip(list)
+	m.people.Store(&list)
 }
 
 func (m *Machine) known(name string) (account, bool) {
@@ -121,7 +125,7 @@ func passwdFile(sh *Shell) []byte {
 	for i, a := range sh.people() {
 		fmt.Fprintf(&b, "%s:x:%d:%d:%s:%s:%s\n", a.name, a.uid, a.gid, a.gecos, a.home, a.shell)
 		if i == 0 {
-			b.WriteString(sh.m.systemAccounts())
+			b.WriteString(sh.m.systemAccounts() + sh.m.serverAccounts())
 		}
 	}
 	return []byte(b.String())
@@ -145,6 +149,9 @@ func groupFile(sh *Shell) []byte {
 		name, gid, _ := strings.Cut(g, ":")
 		fmt.Fprintf(&b, "%s:x:%s:%s\n", name, gid, wheel(name))
 	}
+	for _, a := range parseAccounts([]byte(m.serverAccounts())) {
+		fmt.Fprintf(&b, "%s:x:%d:\n", a.name, a.gid)
+	}
 	for _, a := range sh.people()[1:] {
 		fmt.Fprintf(&b, "%s:x:%d:\n", a.name, a.gid)
 	}
@@ -159,41 +166,11 @@ func shadowFile(sh *Shell) []byte {
 		changed := day + int64(m.id.Rand("shadow:"+a.name).IntN(20))
 		fmt.Fprintf(&b, "%s:%s:%d:0:99999:7:::\n", a.name, m.hash(a.name), changed)
 		if i == 0 {
-			for line := range strings.Lines(m.systemAccounts()) {
+			for line := range strings.Lines(m.systemAccounts() + m.serverAccounts()) {
 				name, _, _ := strings.Cut(line, ":")
 				fmt.Fprintf(&b, "%s:*:%d:0:99999:7:::\n", name, day)
 			}
 		}
 	}
 	return []byte(b.String())
-}
-
-const crypt64 = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-
-// hash returns a password hash for user in the form that the distribution uses. It
-// belongs to no password.
-func (m *Machine) hash(user string) string {
-	r := m.id.Rand("hash:" + user)
-	random := func(n int) string {
-		b := make([]byte, n)
-		for i := range b {
-			b[i] = crypt64[r.IntN(64)]
-		}
-		return string(b)
-	}
-	if m.distro.family == "debian" && m.distro.bash >= 501 {
-		return "$y$j9T$" + random(22) + "$" + random(43)
-	}
-	return "$6$" + random(16) + "$" + random(86)
-}
-
-// sha512Text makes a salted hash of a password that an attacker sets.
-func sha512Text(salt, password string) string {
-	sum := sha512.Sum512([]byte(salt + "$" + password))
-	var b strings.Builder
-	for i := 0; i < len(sum) && b.Len() < 86; i++ {
-		b.WriteByte(crypt64[sum[i]&63])
-		b.WriteByte(crypt64[sum[i]>>2&63])
-	}
-	return "$6$" + salt + "$" + b.String()[:86]
 }

@@ -13,43 +13,72 @@ import (
 )
 
 // Interactive runs a log-in shell with prompt, echo and line editing on a terminal in raw
-// mode at the other end of rw. The caller prints Motd and LastLogin before it. When it
-// returns, a Read of rw may still be pending; it ends when the caller closes the
-// connection, and what it reads is lost.
+// mode at the other end of rw. The caller prints Motd and LastLogin before it. When rw
+// ends with io.EOF the shell ends after what was typed before; any other error is a
+// connection that broke, which ends what runs too. When Interactive returns, a Read of rw
+// may still be pending; it ends when the caller closes the connection, and what it reads
+// is lost.
 func (sh *Shell) Interactive(ctx context.Context, t Terminal, rw io.ReadWriter) (status int) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	term := newTerminal(t, rw)
+	in := sh.shell(ctx, "-"+path.Base(sh.user.shell), "", Stdio{})
+	term, detach := in.attach(t, rw)
+	defer detach()
+	in.interactive, in.login = true, true
+	in.opt.expandAliases = true
+	in.loginFiles(t)
+	return sh.start(in, func() { in.loop(term) })
+}
+
+// ExecTerminal is Exec of a command that has a terminal, as "ssh -t host command" asks
+// for. What Interactive says of rw holds here too.
+func (sh *Shell) ExecTerminal(ctx context.Context, command string, t Terminal, rw io.ReadWriter) (status int) {
+	timed, stop := context.WithTimeout(ctx, maxCommandT)
+	defer stop()
+	ctx, cancel := context.WithCancelCause(timed)
+	defer cancel(nil)
+	in := sh.command(ctx, command, Stdio{})
+	term, detach := in.attach(t, rw)
+	defer detach()
+	in.report(command)
+	term.foreground(cancel)
+	return sh.start(in, func() { in.eval(command) })
+}
+
+// attach gives in a terminal for its standard streams. detach must be called after in has
+// ended.
+func (in *interp) attach(t Terminal, rw io.ReadWriter) (term *terminal, detach func()) {
+	sh := in.sh
+	term = newTerminal(t, rw)
 	sh.mu.Lock()
 	sh.terminals = append(sh.terminals, term)
 	sh.mu.Unlock()
-	defer func() {
-		sh.mu.Lock()
-		defer sh.mu.Unlock()
-		sh.terminals = slices.DeleteFunc(sh.terminals, func(x *terminal) bool { return x == term })
-	}()
-	stop := context.AfterFunc(ctx, func() {
-		term.mu.Lock()
-		term.closed = true
-		term.mu.Unlock()
-		term.wake()
-	})
-	defer stop()
-	in := sh.shell(ctx, "-"+path.Base(sh.user.shell), "", Stdio{})
+	ctx, cancel := context.WithCancel(in.ctx)
+	in.ctx = ctx
+	stop := context.AfterFunc(ctx, term.hangUp)
 	release(in.fds)
 	tty := term.stream()
 	in.fds = []*stream{tty, tty.retain(), tty.retain()}
-	in.interactive, in.login, in.term = true, true, term
-	in.opt.expandAliases = true
-	in.loginFiles(t)
-	go term.feed(rw)
-	return sh.start(in, func() { in.loop(term) })
+	in.term = term
+	in.export("TERM", t.Name)
+	if in.sh.overSSH() {
+		in.export("SSH_TTY", "/dev/"+sh.tty)
+	}
+	go func() {
+		if term.feed(rw) != io.EOF {
+			cancel()
+		}
+	}()
+	return term, func() {
+		stop()
+		cancel()
+		term.hangUp()
+		sh.mu.Lock()
+		defer sh.mu.Unlock()
+		sh.terminals = slices.DeleteFunc(sh.terminals, func(x *terminal) bool { return x == term })
+	}
 }
 
 // loginFiles sets what the profiles of the distribution set.
 func (in *interp) loginFiles(t Terminal) {
-	in.export("TERM", t.Name)
-	in.export("SSH_TTY", "/dev/"+in.sh.tty)
 	in.aliases = map[string]string{}
 	d := in.sh.m.distro
 	switch {
@@ -185,8 +214,10 @@ func (in *interp) loop(term *terminal) {
 		text, err := in.readCommand(term)
 		if err != nil {
 			if err == io.EOF { // ^D
-				if in.kind == bash {
+				if in.kind == bash && in.login {
 					term.raw("logout\r\n")
+				} else if in.kind == bash {
+					term.raw("exit\r\n")
 				} else {
 					term.raw("\r\n")
 				}

@@ -79,7 +79,7 @@ type interp struct {
 	flag string // "c" for -c, "s" for commands on standard input, "" for a script
 
 	interactive, login bool
-	term               *terminal // of an interactive log-in
+	term               *terminal // that controls the shell; nil: it has none
 	cred               cred
 	dir                string
 	umask              fs.FileMode

@@ -62,6 +62,10 @@ func authLog(sh *Shell) []byte {
 	defer a.mu.Unlock()
 	for _, l := range a.logins {
 		pid := sh.pid
+		if l.telnet {
+			line(l.in, fmt.Sprintf("login[%d]: pam_unix(login:session): session opened for user %s(uid=%d) by LOGIN(uid=0)", pid, l.user, m.uidOf(l.user)))
+			continue
+		}
 		line(l.in, fmt.Sprintf("sshd[%d]: Accepted password for %s from %s port %d ssh2", pid, l.user, l.from, sh.from.Port()))
 		line(l.in, fmt.Sprintf("sshd[%d]: pam_unix(sshd:session): session opened for user %s by (uid=0)", pid, l.user))
 	}

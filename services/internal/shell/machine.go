@@ -20,12 +20,12 @@ import (
 
 // Options adjusts a Machine. The zero value is usable.
 type Options struct {
-	Users          []string     // login names besides root that have a home
-	Addr           netip.Prefix // of the network interface; zero: Identity.Addr in a /24, or invented when that is loopback
-	Ports          []int        // TCP ports that listen, besides 22
-	AttackerStates int          // attackers whose changes are kept, by least recent use; 0: 256
-	Quota          int64        // bytes that one attacker may write; 0: 8 MiB
-	Log            *slog.Logger // for faults of the shell itself; nil: discarded
+	Users          []string       // login names besides root that have a home; see also AddUsers
+	Addr           netip.Prefix   // of the network interface; zero: Identity.Addr in a /24, or invented when that is loopback
+	Host           *services.Host // what else runs on the machine; nil: sshd alone
+	AttackerStates int            // attackers whose changes are kept, by least recent use; 0: 256
+	Quota          int64          // bytes that one attacker may write; 0: 8 MiB
+	Log            *slog.Logger   // for faults of the shell itself; nil: discarded
 }
 
 // Machine is the fake computer of one decky. It is safe for concurrent use.
@@ -49,9 +49,11 @@ type Machine struct {
 	memory    atomic.Int64
 	procs     atomic.Int32
 	pid       atomic.Int64
+	people    atomic.Pointer[[]account]
 
 	mu    sync.Mutex
 	chaos *rand.ChaCha8
+	named []string // of Options.Users and AddUsers
 }
 
 // attacker is what is kept between the log-ins of one address.
@@ -66,6 +68,7 @@ type attacker struct {
 type login struct {
 	user, tty, from string
 	in, out         time.Time // out is zero while it lasts
+	telnet          bool
 }
 
 const maxLogins = 32
@@ -83,8 +86,34 @@ func NewMachine(id services.Identity, now func() time.Time, opt Options) *Machin
 	}
 	m := &Machine{id: id, opt: opt, now: now, release: id.Release()}
 	m.distro = distroOf(m.release)
+	m.AddUsers(opt.Users...)
 	m.attackers, _ = lru.New[netip.Addr, *attacker](opt.AttackerStates) // fails only for sizes below 1
 	return m
+}
+
+// machineKey is where a Host keeps its machines. Services that give themselves another
+// host name have one of their own.
+type machineKey struct{ id services.Identity }
+
+// Open returns the machine of the Host and the Identity of env, which must be complete.
+// All services of a decky that log attackers in open the same.
+func Open(env services.Env) *Machine {
+	return env.Host.Value(machineKey{env.Identity}, func() any {
+		return NewMachine(env.Identity, env.Now, Options{Host: env.Host, Log: env.Log})
+	}).(*Machine)
+}
+
+// AddUsers adds login names to Options.Users. Those that are added before the first
+// log-in have a home that looks used.
+func (m *Machine) AddUsers(names ...string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, name := range names {
+		if !slices.Contains(m.named, name) {
+			m.named = append(m.named, name)
+		}
+	}
+	m.setUsers(m.named)
 }
 
 // build makes what a log-in needs.
@@ -159,18 +188,6 @@ func (m *Machine) isSelf(host string) bool {
 	}
 	a, err := netip.ParseAddr(host)
 	return err == nil && (a.IsLoopback() || a == m.hw.addr.Addr())
-}
-
-func (m *Machine) listens(port string) bool {
-	n, err := strconv.Atoi(port)
-	return err == nil && slices.Contains(m.ports(), n)
-}
-
-// ports are the TCP ports that listen, sorted.
-func (m *Machine) ports() []int {
-	ports := append([]int{22}, m.opt.Ports...)
-	slices.Sort(ports)
-	return slices.Compact(ports)
 }
 
 func isIP(s string) bool {

@@ -70,7 +70,6 @@ func (m *Machine) daemons() []process {
 		out[0].cmd = "/sbin/init"
 		add(next(), 1, "root", "Ss", 3, 1636, 1020, 1e-6, "/sbin/syslogd -t -n")
 		add(next(), 1, "root", "Ss", 4, 1628, 4, 1e-6, "/usr/sbin/crond -c /etc/crontabs -f")
-		add(m.sshdPID(), 1, "root", "Ss", 6, 6860, 4300, 1e-6, "sshd: /usr/sbin/sshd [listener] 0 of 10-100 startups")
 		add(m.sshdPID()+30, 1, "root", "Ss+", 8, 1620, 920, 0, "/sbin/getty 38400 tty1")
 	} else {
 		add(next(), 1, "root", "Ss", 2, 49620, 16144, 1e-5, "/lib/systemd/systemd-journald")
@@ -89,30 +88,9 @@ func (m *Machine) daemons() []process {
 			add(next(), 1, "root", "Ss", 7, 7532, 3300, 1e-6, "/usr/sbin/crond -n")
 		}
 		add(next(), 1, "root", "Ss", 5, 25572, 7900, 1e-6, "/lib/systemd/systemd-logind")
-		add(m.sshdPID(), 1, "root", "Ss", 7, 15436, 9272, 1e-6, "sshd: /usr/sbin/sshd -D [listener] 0 of 10-100 startups")
 		add(m.sshdPID()+24, 1, "root", "Ss+", 8, 5872, 1012, 0, "/sbin/agetty -o -p -- \\u --noclear - linux")
 	}
-	web := m.release.WebUser
-	for _, port := range m.ports() {
-		base := 900 + port%977
-		switch port {
-		case 80, 443:
-			if !slices.ContainsFunc(out, func(p process) bool { return strings.Contains(p.cmd, "nginx: master") }) {
-				add(base, 1, "root", "Ss", 9, 55196, 1708, 0, "nginx: master process /usr/sbin/nginx -g daemon on; master_process on;")
-				add(base+1, base, web, "S", 9, 55864, 5696, 1e-6, "nginx: worker process")
-			}
-		case 3306:
-			add(base, 1, "mysql", "Ssl", 10, 1346908, 98124, 1e-4, "/usr/sbin/mariadbd")
-		case 6379:
-			add(base, 1, "redis", "Ssl", 10, 60396, 9044, 8e-5, "/usr/bin/redis-server 127.0.0.1:6379")
-		case 21:
-			add(base, 1, "root", "Ss", 10, 9484, 3424, 0, "/usr/sbin/vsftpd /etc/vsftpd.conf")
-		case 25:
-			add(base, 1, "root", "Ss", 10, 42996, 4636, 1e-6, "/usr/lib/postfix/sbin/master -w")
-		case 23:
-			add(base, 1, "root", "Ss", 10, 3720, 1580, 0, "/usr/sbin/inetd")
-		}
-	}
+	out = append(out, m.serverProcesses()...)
 	now := m.now()
 	worker := process{pid: 9000 + int(now.Unix()/1800%800), ppid: 2, user: "root", tty: "?", stat: "I", start: now.Truncate(30 * time.Minute), cmd: "[kworker/u" + strconv.Itoa(2*m.hw.cores) + ":1-events_unbound]"}
 	return append(out, worker)
@@ -131,10 +109,26 @@ func (sh *Shell) processes() []process {
 		tty = sh.tty
 	}
 	sh.mu.Unlock()
-	list = append(list, process{pid: sh.pid, ppid: sh.m.sshdPID(), user: "root", tty: "?", stat: "Ss", start: sh.since, cpu: 20 * time.Millisecond,
-		vsz: 17720, rss: 10828, cmd: "sshd: " + sh.user.name + "@" + tty})
+	list = append(list, sh.holder(tty))
 	slices.SortFunc(list, func(a, b process) int { return a.pid - b.pid })
 	return list
+}
+
+// holder is the server process that holds the log-in.
+func (sh *Shell) holder(tty string) process {
+	p := process{pid: sh.pid, ppid: sh.m.sshdPID(), user: "root", tty: "?", stat: "Ss", start: sh.since, cpu: 20 * time.Millisecond,
+		vsz: 17720, rss: 10828, cmd: "sshd: " + sh.user.name + "@" + tty}
+	if sh.overSSH() {
+		return p
+	}
+	p.ppid, p.vsz, p.rss, p.cmd = sh.m.serverPID(products["telnet"].slot), 3944, 2140, "in.telnetd: "+sh.from.Addr().String()
+	switch {
+	case sh.m.distro.family == "alpine":
+		p.vsz, p.rss, p.cmd = 1628, 1012, "/usr/sbin/telnetd -F"
+	case sh.m.distro.family != "rhel" && sh.m.release.ID != "ubuntu":
+		p.cmd = "/usr/sbin/telnetd"
+	}
+	return p
 }
 
 // table is the process table with the shell that asks and the program that asks.
@@ -145,14 +139,20 @@ func (c *call) table() []process {
 	cmd := c.interp.name
 	if c.term != nil {
 		tty = c.sh.tty
-	} else if c.flag == "c" {
+	}
+	parent := c.pid
+	if c.flag == "c" {
 		cmd += " -c " + c.text
 	}
-	list = append(list, process{pid: c.pid, ppid: c.sh.pid, user: c.cred.name, tty: tty, stat: stat, start: c.started, vsz: 8104, rss: 5216, cmd: cmd})
+	if c.kind == bash && c.flag == "c" && !strings.ContainsAny(c.text, ";&|\n`$(") { // bash becomes its only command
+		parent = c.sh.pid
+	} else {
+		list = append(list, process{pid: c.pid, ppid: c.sh.pid, user: c.cred.name, tty: tty, stat: stat, start: c.started, vsz: 8104, rss: 5216, cmd: cmd})
+	}
 	for _, j := range c.running() {
 		list = append(list, process{pid: j.pid, ppid: c.pid, user: c.cred.name, tty: tty, stat: "S", start: c.started, vsz: 5464, rss: 884, cmd: j.text})
 	}
-	list = append(list, process{pid: c.sh.m.newPID(), ppid: c.pid, user: c.cred.name, tty: tty, stat: "R+", start: c.sh.m.now(), vsz: 11084, rss: 4380, cmd: strings.Join(c.args, " ")})
+	list = append(list, process{pid: c.sh.m.newPID(), ppid: parent, user: c.cred.name, tty: tty, stat: "R+", start: c.sh.m.now(), vsz: 11084, rss: 4380, cmd: strings.Join(c.args, " ")})
 	return list
 }
 
@@ -239,9 +239,7 @@ func (m *Machine) proc(b *builder) {
 		return "IP address       HW type     Flags       HW address            Mask     Device\n" + fmt.Sprintf("%-17s0x1         0x2         %-22s*        %s\n", m.hw.gateway, m.gatewayMAC(), m.hw.nic)
 	})
 	p("net/tcp", netTCP)
-	p("net/tcp6", func(*Shell) string {
-		return "  sl  local_address                         remote_address                        st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
-	})
+	p("net/tcp6", netTCP6)
 	p("net/udp", func(*Shell) string {
 		return "   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops             \n"
 	})
@@ -287,7 +285,7 @@ func procDirs(sh *Shell) []entry {
 // uidOf is the number of a process's owner, whose name ps may have cut.
 func (m *Machine) uidOf(user string) int {
 	user = strings.TrimSuffix(user, "+")
-	for _, a := range append(m.users(), parseAccounts([]byte(m.systemAccounts()))...) {
+	for _, a := range append(m.users(), parseAccounts([]byte(m.systemAccounts()+m.serverAccounts()))...) {
 		if strings.HasPrefix(a.name, user) {
 			return a.uid
 		}
@@ -466,12 +464,29 @@ func (m *Machine) netRoute() string {
 func netTCP(sh *Shell) string {
 	var b strings.Builder
 	b.WriteString("  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode                                                     \n")
-	for i, p := range sh.m.ports() {
-		fmt.Fprintf(&b, "%4d: 00000000:%04X 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 %d 1 0000000000000000 100 0 0 10 0                     \n", i, p, 16000+p)
+	n := 0
+	for _, l := range sh.m.listeners("tcp") {
+		if !l.v6 {
+			fmt.Fprintf(&b, "%4d: 00000000:%04X 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 %d 1 0000000000000000 100 0 0 10 0                     \n", n, l.port.Number, 16000+int(l.port.Number))
+			n++
+		}
 	}
 	if l := sh.local(); l.Addr().Is4() && sh.from.Addr().Is4() {
 		fmt.Fprintf(&b, "%4d: %s:%04X %s:%04X 01 00000000:00000000 02:000A5E12 00000000     0        0 %d 2 0000000000000000 20 4 30 10 -1                    \n",
-			len(sh.m.ports()), hexAddr(l.Addr().As4()), l.Port(), hexAddr(sh.from.Addr().As4()), sh.from.Port(), 30000+sh.pid)
+			n, hexAddr(l.Addr().As4()), l.Port(), hexAddr(sh.from.Addr().As4()), sh.from.Port(), 30000+sh.pid)
+	}
+	return b.String()
+}
+
+func netTCP6(sh *Shell) string {
+	var b strings.Builder
+	b.WriteString("  sl  local_address                         remote_address                        st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n")
+	n := 0
+	for _, l := range sh.m.listeners("tcp") {
+		if l.v6 {
+			fmt.Fprintf(&b, "%4d: 00000000000000000000000000000000:%04X 00000000000000000000000000000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 %d 1 0000000000000000 100 0 0 10 0\n", n, l.port.Number, 17000+int(l.port.Number))
+			n++
+		}
 	}
 	return b.String()
 }

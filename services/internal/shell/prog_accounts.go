@@ -30,26 +30,38 @@ func (c *call) credential(user, password string) {
 	c.sh.s.Emit("credential_change", decnet.F("username", user), decnet.F("password", password))
 }
 
-// setPassword puts a hash into /etc/shadow.
+// setPassword makes password that of user, also for the next log-in.
 func (c *call) setPassword(user, password string) {
 	c.credential(user, password)
-	root := &Files{sh: c.sh}
-	b, err := root.read("/etc/shadow")
+	c.setHash(user, c.sh.m.newHash(user, password))
+}
+
+// setHash puts a password hash into /etc/shadow.
+func (c *call) setHash(user, hash string) {
+	c.changeHash(user, func(string) string { return strings.NewReplacer(":", "", "\n", "").Replace(hash) })
+}
+
+// changeHash rewrites the password hash of user in /etc/shadow.
+func (c *call) changeHash(user string, change func(old string) string) {
+	b, err := (&Files{sh: c.sh}).read("/etc/shadow")
 	if err != nil {
 		return
 	}
 	rows := lines(b)
-	hash := sha512Text(c.sh.m.id.Hex("salt "+user+password, 16), password)
 	for i, r := range rows {
 		f := strings.Split(r, ":")
 		if f[0] == user && len(f) > 2 {
-			f[1] = hash
+			f[1] = change(f[1])
 			f[2] = strconv.FormatInt(c.sh.m.now().Unix()/86400, 10)
 			rows[i] = strings.Join(f, ":")
 		}
 	}
 	c.replaceFile("/etc/shadow", strings.Join(rows, "\n")+"\n")
 }
+
+// lock and unlock make a hash match no password, and match again.
+func lock(hash string) string   { return "!" + strings.TrimPrefix(hash, "!") }
+func unlock(hash string) string { return strings.TrimPrefix(hash, "!") }
 
 // replaceFile rewrites a file of the system as its tools do, without reporting it.
 func (c *call) replaceFile(name, content string) {
@@ -64,6 +76,11 @@ func (c *call) replaceFile(name, content string) {
 
 func progPasswd(c *call) int {
 	opts, operands := c.flags("")
+	rhel := c.sh.m.distro.family == "rhel"
+	if has(opts, "--stdin") && !rhel {
+		c.errln("passwd: unrecognized option '--stdin'\nUsage: passwd [options] [LOGIN]\n\nOptions:\n  -a, --all                     report password status on all accounts\n  -d, --delete                  delete the password for the named account\n  -e, --expire                  force expire the password for the named account\n  -h, --help                    display this help message and exit\n  -k, --keep-tokens             change password only if expired\n  -i, --inactive INACTIVE       set password inactive after expiration\n                                to INACTIVE\n  -l, --lock                    lock the password of the named account\n  -n, --mindays MIN_DAYS        set minimum number of days before password\n                                change to MIN_DAYS\n  -q, --quiet                   quiet mode\n  -r, --repository REPOSITORY   change password in REPOSITORY repository\n  -R, --root CHROOT_DIR         directory to chroot into\n  -S, --status                  report password status on the named account\n  -u, --unlock                  unlock the password of the named account\n  -w, --warndays WARN_DAYS      set expiration warning days to WARN_DAYS\n  -x, --maxdays MAX_DAYS        set maximum number of days before password\n                                change to MAX_DAYS\n")
+		return 6
+	}
 	user := c.cred.name
 	if len(operands) > 0 {
 		user = operands[0]
@@ -76,7 +93,18 @@ func progPasswd(c *call) int {
 		c.errln("passwd: You may not view or modify password information for " + user + ".")
 		return 1
 	}
-	if has(opts, "-l", "-u", "-d", "-e") {
+	if has(opts, "-l", "-u", "-d", "-e", "--lock", "--unlock", "--delete", "--expire") {
+		switch {
+		case c.cred.uid != 0:
+			c.errln("passwd: Permission denied.")
+			return 1
+		case has(opts, "-l", "--lock"):
+			c.changeHash(user, lock)
+		case has(opts, "-u", "--unlock"):
+			c.changeHash(user, unlock)
+		case has(opts, "-d", "--delete"):
+			c.setHash(user, "")
+		}
 		c.errln("passwd: password expiry information changed.")
 		return 0
 	}
@@ -90,8 +118,20 @@ func progPasswd(c *call) int {
 			return 10
 		}
 	}
-	if c.sh.m.distro.family == "rhel" {
+	updated := "passwd: password updated successfully"
+	if rhel {
 		c.print("Changing password for user " + user + ".\n")
+		updated = "passwd: all authentication tokens updated successfully."
+	}
+	if has(opts, "--stdin") {
+		password, ok := c.readLine(0, true)
+		if !ok && password == "" {
+			c.errln("passwd: Authentication token manipulation error")
+			return 1
+		}
+		c.setPassword(user, password)
+		c.print(updated + "\n")
+		return 0
 	}
 	first, ok := c.promptSecret("New password: ")
 	if !ok {
@@ -108,11 +148,16 @@ func progPasswd(c *call) int {
 		return 10
 	}
 	c.setPassword(user, first)
-	c.errln("passwd: password updated successfully")
+	if rhel {
+		c.print(updated + "\n")
+	} else {
+		c.errln(updated)
+	}
 	return 0
 }
 
 func progChpasswd(c *call) int {
+	opts, _ := c.flags("cRsm", "--crypt-method", "--root", "--sha-rounds")
 	b, _ := c.contents("-")
 	if c.cred.uid != 0 {
 		c.errln("chpasswd: (line 1, user root) password not changed\nchpasswd: cannot lock /etc/passwd; try again later.")
@@ -132,7 +177,12 @@ func progChpasswd(c *call) int {
 			status = 1
 			continue
 		}
-		c.setPassword(user, password)
+		if has(opts, "-e", "--encrypted") {
+			c.credential(user, password)
+			c.setHash(user, password)
+		} else {
+			c.setPassword(user, password)
+		}
 	}
 	if status != 0 {
 		c.errln("chpasswd: error detected, changes ignored")
@@ -285,7 +335,7 @@ func progUserdel(c *call) int {
 }
 
 func progUsermod(c *call) int {
-	opts, operands := c.flags("cdegGlpsuL", "--shell", "--groups", "--home", "--password")
+	opts, operands := c.flags("cdegGlpsu", "--shell", "--groups", "--home", "--password")
 	if len(operands) == 0 {
 		c.errln("Usage: usermod [options] LOGIN")
 		return 2
@@ -301,6 +351,13 @@ func progUsermod(c *call) int {
 	}
 	if p, ok := valueOf(opts, "-p", "--password"); ok {
 		c.credential(name, p)
+		c.setHash(name, p)
+	}
+	switch {
+	case has(opts, "-L", "--lock"):
+		c.changeHash(name, lock)
+	case has(opts, "-U", "--unlock"):
+		c.changeHash(name, unlock)
 	}
 	if list, ok := valueOf(opts, "-G", "--groups"); ok {
 		b, _ := (&Files{sh: c.sh}).read("/etc/group")

@@ -69,6 +69,10 @@ func progClient(c *call) int {
 			status = 1
 		}
 		c.connectFails(host, port, func(why string) {
+			if why == wasReset {
+				c.cutOff(label, host, port)
+				return
+			}
 			switch label {
 			case "telnet":
 				c.errln("telnet: Unable to connect to remote host: " + why)
@@ -89,6 +93,21 @@ func progClient(c *call) int {
 		c.errln("rsync: connection unexpectedly closed (0 bytes received so far) [Receiver]\nrsync error: unexplained error (code 255) at io.c(231) [Receiver=3.2.7]")
 	}
 	return status
+}
+
+// cutOff says what a client does whose connection ends as soon as it is there.
+func (c *call) cutOff(client, host, port string) {
+	switch client {
+	case "telnet":
+		c.print("Connected to " + host + ".\nEscape character is '^]'.\n")
+		c.errln("Connection closed by foreign host.")
+	case "ftp":
+		c.errln("421 Service not available, remote server has closed connection.")
+	case "ssh":
+		c.errln("kex_exchange_identification: read: " + wasReset + "\nConnection reset by " + host + " port " + port)
+	default:
+		c.errln(client + ": " + wasReset)
+	}
 }
 
 func (c *call) clientUsage(opts []option) int {

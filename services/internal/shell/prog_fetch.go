@@ -97,7 +97,13 @@ func progWget(c *call) int {
 			}
 			continue
 		}
-		c.connectFails(host, port, func(why string) { say("Connecting to " + host + ":" + port + "... failed: " + why + ".") })
+		c.connectFails(host, port, func(why string) {
+			if why == wasReset {
+				say("Connecting to " + host + ":" + port + "... connected.\nHTTP request sent, awaiting response... Read error (" + why + ") in headers.\nGiving up.\n")
+				return
+			}
+			say("Connecting to " + host + ":" + port + "... failed: " + why + ".")
+		})
 	}
 	return status
 }
@@ -109,10 +115,17 @@ func joinPort(host, port string) string {
 	return host + ":" + port
 }
 
+// wasReset is how a connection to one of the machine's own services ends.
+const wasReset = "Connection reset by peer"
+
 // connectFails pretends to connect and says why it does not succeed.
 func (c *call) connectFails(host, port string, say func(why string)) {
 	c.flush()
 	if c.sh.m.isSelf(host) {
+		if c.sh.m.listens(port) {
+			say(wasReset)
+			return
+		}
 		say("Connection refused")
 		return
 	}
@@ -177,8 +190,13 @@ func progCurl(c *call) int {
 		}
 		status = 7
 		c.connectFails(host, port, func(why string) {
+			if why == wasReset {
+				status = 56
+			}
 			if !silent {
-				if why == "Network is unreachable" {
+				if why == wasReset {
+					c.errln("curl: (56) Recv failure: " + why)
+				} else if why == "Network is unreachable" {
 					c.errln("curl: (7) Failed to connect to " + host + " port " + port + " after 3 ms: Couldn't connect to server")
 				} else {
 					c.errln("curl: (7) Failed to connect to " + host + " port " + port + " after 0 ms: Couldn't connect to server")

@@ -78,7 +78,7 @@ func progStty(c *call) int {
 	for _, a := range c.args[1:] {
 		switch a {
 		case "size":
-			w, h := c.term.size()
+			w, h := c.term.window()
 			c.printf("%d %d\n", h, w)
 			return 0
 		case "-echo":

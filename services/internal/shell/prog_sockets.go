@@ -2,21 +2,10 @@ package shell
 
 import (
 	"fmt"
+	"path"
 	"strconv"
 	"strings"
 )
-
-// owner names the process that listens on a port.
-func (m *Machine) owner(port int) (name string, pid int) {
-	if port == 22 {
-		return "sshd", m.sshdPID()
-	}
-	names := map[int]string{80: "nginx", 443: "nginx", 3306: "mariadbd", 6379: "redis-server", 21: "vsftpd", 25: "master", 23: "inetd"}
-	if n, ok := names[port]; ok {
-		return n, 900 + port%977
-	}
-	return "server", 900 + port%977
-}
 
 func progSs(c *call) int {
 	m := c.sh.m
@@ -29,41 +18,35 @@ func progSs(c *call) int {
 		return 0
 	}
 	netid := !(has(opts, "-t") != has(opts, "-u"))
-	type row struct{ state, local, lport, peer, pport, proc string }
+	type row struct{ state, send, local, lport, peer, pport, proc string }
 	var rows []row
-	add := func(state string, local, peer string, proc string) {
+	add := func(state string, send int, local, peer string, proc string) {
 		i, j := strings.LastIndexByte(local, ':'), strings.LastIndexByte(peer, ':')
 		if !procs {
 			proc = ""
 		}
-		rows = append(rows, row{state, local[:i], local[i+1:], peer[:j], peer[j+1:], proc})
+		rows = append(rows, row{state, strconv.Itoa(send), local[:i], local[i+1:], peer[:j], peer[j+1:], proc})
 	}
 	if (listen || all) && !udpOnly {
-		for _, p := range m.ports() {
-			name, pid := m.owner(p)
-			proc := fmt.Sprintf("users:((\"%s\",pid=%d,fd=3))", name, pid)
-			add("LISTEN", "0.0.0.0:"+strconv.Itoa(p), "0.0.0.0:*", proc)
-			if p == 22 || p == 80 {
-				add("LISTEN", "[::]:"+strconv.Itoa(p), "[::]:*", proc)
-			}
+		for _, l := range m.listeners("tcp") {
+			at := l.address()
+			add("LISTEN", l.server.backlog, at+":"+strconv.Itoa(int(l.port.Number)), at+":*", fmt.Sprintf("users:((\"%s\",pid=%d,fd=%d))", l.server.comm, l.server.pid, l.server.fd))
 		}
 	}
 	if !listen && !udpOnly && c.sh.from.IsValid() {
-		add("ESTAB", c.sh.local().String(), c.sh.from.String(), fmt.Sprintf("users:((\"sshd\",pid=%d,fd=4))", c.sh.pid))
+		holder := c.sh.holder("")
+		add("ESTAB", 0, c.sh.local().String(), c.sh.from.String(), fmt.Sprintf("users:((\"%s\",pid=%d,fd=4))", holder.comm(), holder.pid))
 	}
-	head := row{"State", "Local Address", "Port", "Peer Address", "Port", "Process"}
+	head := row{"State", "Send-Q", "Local Address", "Port", "Peer Address", "Port", "Process"}
 	var ws, wl, wlp, wp, wpp, wx int
 	for _, r := range append(rows, head) {
 		ws, wl, wlp = max(ws, len(r.state)), max(wl, len(r.local)), max(wlp, len(r.lport))
 		wp, wpp, wx = max(wp, len(r.peer)), max(wpp, len(r.pport)), max(wx, len(r.proc))
 	}
 	for i, r := range append([]row{head}, rows...) {
-		id, recv, send, gap := "tcp   ", "0", "0", " "
-		if r.state == "LISTEN" {
-			send = "128"
-		}
+		id, recv, gap := "tcp   ", "0", " "
 		if i == 0 {
-			id, recv, send = "Netid ", "Recv-Q", "Send-Q"
+			id, recv = "Netid ", "Recv-Q"
 			if procs {
 				gap = ""
 			}
@@ -71,7 +54,7 @@ func progSs(c *call) int {
 		if !netid {
 			id = ""
 		}
-		c.printf("%s%-*s %-6s %-6s %*s:%-*s %*s:%-*s%s%-*s\n", id, ws, r.state, recv, send, wl, r.local, wlp, r.lport, wp, r.peer, wpp, r.pport, gap, wx, r.proc)
+		c.printf("%s%-*s %-6s %-6s %*s:%-*s %*s:%-*s%s%-*s\n", id, ws, r.state, recv, r.send, wl, r.local, wlp, r.lport, wp, r.peer, wpp, r.pport, gap, wx, r.proc)
 	}
 	return 0
 }
@@ -111,16 +94,33 @@ func progNetstat(c *call) int {
 		c.printf("%-5s      0      0 %-23s %-23s %-11s%s\n", proto, local, peer, state, who)
 	}
 	if (listen || all) && !(has(opts, "-u") && !has(opts, "-t")) {
-		for _, p := range m.ports() {
-			name, pid := m.owner(p)
-			line("tcp", "0.0.0.0:"+strconv.Itoa(p), "0.0.0.0:*", "LISTEN", fmt.Sprintf("%d/%s", pid, name))
+		for _, l := range m.listeners("tcp") {
+			if !l.v6 {
+				line("tcp", "0.0.0.0:"+strconv.Itoa(int(l.port.Number)), "0.0.0.0:*", "LISTEN", fmt.Sprintf("%d/%s", l.server.pid, l.server.title()))
+			}
 		}
 	}
 	if !listen && c.sh.from.IsValid() {
-		line("tcp", c.sh.local().String(), c.sh.from.String(), "ESTABLISHED", fmt.Sprintf("%d/sshd: %s", c.sh.pid, c.sh.user.name))
+		holder := c.sh.holder("")
+		who, _, _ := strings.Cut(holder.cmd, "@")
+		line("tcp", c.sh.local().String(), c.sh.from.String(), "ESTABLISHED", fmt.Sprintf("%d/%.14s", holder.pid, path.Base(who)))
 	}
-	if listen || all {
-		line("tcp6", ":::22", ":::*", "LISTEN", fmt.Sprintf("%d/sshd", m.sshdPID()))
+	if (listen || all) && !(has(opts, "-u") && !has(opts, "-t")) {
+		for _, l := range m.listeners("tcp") {
+			if l.v6 {
+				line("tcp6", ":::"+strconv.Itoa(int(l.port.Number)), ":::*", "LISTEN", fmt.Sprintf("%d/%s", l.server.pid, l.server.title()))
+			}
+		}
 	}
 	return 0
+}
+
+// title is what netstat shows of a server, which is the start of its command line.
+func (s *server) title() string {
+	words := strings.Fields(s.processes[0].cmd)
+	name := path.Base(words[0])
+	if strings.HasSuffix(words[0], ":") { // a process title
+		name = words[0] + " " + words[1]
+	}
+	return name[:min(len(name), 14)]
 }

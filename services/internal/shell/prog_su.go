@@ -30,6 +30,7 @@ func (c *call) as(a account, login bool, body func(in *interp)) int {
 	if sub == nil {
 		return 1
 	}
+	sub.login = login
 	return sub.run(func() {
 		sub.cred = c.sh.credOf(a)
 		sub.export("HOME", a.home)
@@ -56,6 +57,7 @@ func (in *interp) session(term *terminal) {
 		return
 	}
 	in.interactive, in.term = true, term
+	defer term.foreground(term.inForeground())
 	in.opt.expandAliases = true
 	in.loginFiles(Terminal{Name: in.env("TERM")})
 	outer := in.ctx
@@ -92,11 +94,18 @@ func progSu(c *call) int {
 	}
 	if c.cred.uid != 0 {
 		password, _ := c.promptSecret("Password: ")
-		c.sh.s.Emit("auth_attempt", decnet.F("username", user), decnet.F("password", password), decnet.F("method", "su"), decnet.F("outcome", "failure"))
-		c.flush()
-		c.sleepFor(2 * time.Second)
-		c.errln("su: Authentication failure")
-		return 1
+		right, _ := c.sh.m.CheckPassword(c.sh.from.Addr(), user, password)
+		outcome := "failure"
+		if right {
+			outcome = "success"
+		}
+		c.sh.s.Emit("auth_attempt", decnet.F("username", user), decnet.F("password", password), decnet.F("method", "su"), decnet.F("outcome", outcome))
+		if !right {
+			c.flush()
+			c.sleepFor(2 * time.Second)
+			c.errln("su: Authentication failure")
+			return 1
+		}
 	}
 	if strings.HasSuffix(acc.shell, "nologin") || strings.HasSuffix(acc.shell, "/false") {
 		c.print("This account is currently not available.\n")

@@ -82,26 +82,30 @@ func progCrontab(c *call) int {
 
 // units are the services that systemctl knows besides those of the open ports.
 func (m *Machine) units() []string {
-	list := []string{"cron", "dbus", "getty@tty1", "rsyslog", "ssh", "systemd-journald", "systemd-logind", "systemd-udevd"}
+	list := []string{"cron", "dbus", "getty@tty1", "rsyslog", "systemd-journald", "systemd-logind", "systemd-udevd"}
 	if m.distro.family == "rhel" {
-		list = []string{"auditd", "chronyd", "crond", "dbus-broker", "firewalld", "getty@tty1", "NetworkManager", "rsyslog", "sshd", "systemd-journald", "systemd-logind", "systemd-udevd"}
+		list = []string{"auditd", "chronyd", "crond", "dbus-broker", "firewalld", "getty@tty1", "NetworkManager", "rsyslog", "systemd-journald", "systemd-logind", "systemd-udevd"}
 	}
-	for _, p := range m.ports() {
-		switch p {
-		case 80, 443:
-			list = append(list, "nginx")
-		case 3306:
-			list = append(list, "mariadb")
-		case 6379:
-			list = append(list, "redis-server")
-		case 21:
-			list = append(list, "vsftpd")
-		case 25:
-			list = append(list, "postfix")
-		}
+	for _, s := range m.servers() {
+		list = append(list, s.unit)
 	}
 	slices.Sort(list)
 	return slices.Compact(list)
+}
+
+// mainProcess is the number and the name of a unit's process.
+func (m *Machine) mainProcess(unit string) (pid int, comm string) {
+	for _, s := range m.servers() {
+		if s.unit == unit || s.unit == "ssh" && unit == "sshd" {
+			return s.pid, s.comm
+		}
+	}
+	for _, p := range m.daemons() {
+		if c := p.comm(); c == unit || c == unit+"d" || c == strings.TrimSuffix(unit, "@tty1") || c == "a"+strings.TrimSuffix(unit, "@tty1") || c == strings.TrimSuffix(unit, "-broker")+"-daemon" {
+			return p.pid, c
+		}
+	}
+	return 1, "systemd"
 }
 
 func progSystemctl(c *call) int {
@@ -117,7 +121,7 @@ func progSystemctl(c *call) int {
 		if _, err := c.files().stat("stat", "/etc/systemd/system/"+u+".service", true); err == nil {
 			return true
 		}
-		return slices.Contains(units, u) || u == "sshd" || u == "ssh"
+		return slices.Contains(units, u) || u == "sshd" && slices.Contains(units, "ssh")
 	}
 	switch verb {
 	case "list-units", "list-unit-files":
@@ -136,8 +140,9 @@ func progSystemctl(c *call) int {
 			c.errln("Unit " + u + ".service could not be found.")
 			return 4
 		}
+		pid, comm := m.mainProcess(u)
 		c.printf("● %s.service - %s\n     Loaded: loaded (/lib/systemd/system/%s.service; enabled; preset: enabled)\n     Active: active (running) since %s; %d days ago\n   Main PID: %d (%s)\n      Tasks: 1 (limit: %d)\n     Memory: 5.1M\n        CPU: 1.204s\n     CGroup: /system.slice/%s.service\n",
-			u, u, u, clock(m.boot().Add(5*time.Second), "Mon 2006-01-02 15:04:05 MST"), int(m.now().Sub(m.boot()).Hours())/24, m.sshdPID(), u, m.maxTasks()/3, u)
+			u, u, u, clock(m.boot().Add(5*time.Second), "Mon 2006-01-02 15:04:05 MST"), int(m.now().Sub(m.boot()).Hours())/24, pid, comm, m.maxTasks()/3, u)
 	case "is-active", "is-enabled":
 		status := 0
 		for _, u := range operands {
@@ -212,7 +217,7 @@ func progService(c *call) int {
 	sub := *c
 	sub.args = []string{"systemctl", operands[1], operands[0]}
 	sub.name = "systemctl"
-	if !slices.Contains(c.sh.m.units(), operands[0]) && operands[0] != "ssh" && operands[0] != "sshd" {
+	if !slices.Contains(c.sh.m.units(), operands[0]) && operands[0] != "sshd" {
 		c.errln(operands[0] + ": unrecognized service")
 		return 1
 	}

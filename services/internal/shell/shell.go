@@ -1,7 +1,7 @@
 // Package shell is the machine that an attacker believes to have logged in to: a shell, a
 // file system and the programs that attackers run first, all of them invented.
 //
-//	m := shell.NewMachine(env.Identity, env.Now, shell.Options{})
+//	m := shell.Open(env)
 //	sh := m.Login(session, "root")
 //	defer sh.Close()
 //	status := sh.Exec(ctx, "uname -a; id", shell.Stdio{In: ch, Out: ch, Err: ch.Stderr()})
@@ -13,6 +13,15 @@
 // is not used, because it takes the host for granted in too many places (pipes and named
 // pipes, process ids, users, search paths, the stack) and bounds neither memory nor
 // recursion.
+//
+// # What attackers change
+//
+// Each attacker address has a machine of its own to change: its files, passwords, keys and
+// killed processes are there at its next log-in, over every service of the decky that
+// opens the same machine, and nobody else sees them. A password set with passwd, chpasswd,
+// useradd, usermod or an editor is the one that logs in from then on (CheckPassword), and
+// so is a key that is added to authorized_keys (AuthorizedKeys). All of it is kept in
+// memory for as many attackers as Options.AttackerStates says.
 //
 // # What is bounded
 //
@@ -34,7 +43,10 @@
 // attacker alone). Uploaded programs never run. There is no editor, no compiler and no
 // language but the shell, awk and sed, each without their rarer features. Everything
 // outside the machine is unreachable, which a patient visitor can test from outside. Two
-// attackers never see what the other changed. Resource limits are met sooner than on a
+// attackers never see what the other changed, and what an attacker changed is gone when
+// the process that runs the decky is started again, although the uptime goes on; so it is
+// when many others have come since. The machine's own ports take connections that end at
+// once. A hash of yescrypt is one in form only. Resource limits are met sooner than on a
 // real machine. Jobs cannot be suspended. Of zsh there is the prompt and the messages, not
 // the language.
 package shell
@@ -94,13 +106,7 @@ func (m *Machine) Login(s *services.Session, user string) *Shell {
 	sh.attacker = m.attacker(sh.from.Addr())
 	sh.files = sh.attacker.files
 	user = loginName(user)
-	sh.user = account{name: user, uid: 1000 + len(m.users()), gecos: ",,,", home: "/home/" + user, shell: m.distro.loginShell()}
-	sh.user.gid = sh.user.uid
-	if a, ok := m.known(user); ok {
-		sh.user = a
-	} else if a, ok := sh.account(user); ok {
-		sh.user = a
-	}
+	sh.user = sh.accountOf(user)
 	sh.cred = sh.credOf(sh.user)
 	sh.home = sh.user.home
 	f := &Files{sh: sh, cred: cred{}}
@@ -126,11 +132,20 @@ func (m *Machine) Login(s *services.Session, user string) *Shell {
 		}
 	}
 	sh.tty = "pts/" + strconv.Itoa(open)
-	a.logins = append(a.logins, login{user: user, tty: sh.tty, from: sh.from.Addr().String(), in: sh.since})
+	a.logins = append(a.logins, login{user: user, tty: sh.tty, from: sh.from.Addr().String(), in: sh.since, telnet: !sh.overSSH()})
 	if len(a.logins) > maxLogins {
 		a.logins = a.logins[1:]
 	}
 	return sh
+}
+
+// accountOf is the account under which user logs in.
+func (sh *Shell) accountOf(user string) account {
+	if a, ok := sh.account(user); ok {
+		return a
+	}
+	n := 1000 + len(sh.m.users())
+	return account{user, n, n, ",,,", "/home/" + user, sh.m.distro.loginShell()}
 }
 
 // loginName cuts what cannot be a login name.
@@ -175,7 +190,7 @@ type Stdio struct {
 	Out, Err io.Writer
 }
 
-// Terminal is the terminal of an interactive log-in: the value of TERM and its size.
+// Terminal is what a client tells of its terminal: the value of TERM and the size.
 type Terminal struct {
 	Name          string
 	Width, Height int
@@ -267,7 +282,7 @@ func (in *interp) environment(sh *Shell) {
 		in.export("XDG_SESSION_ID", strconv.Itoa(1+sh.pid%400))
 		in.export("XDG_RUNTIME_DIR", "/run/user/"+strconv.Itoa(int(sh.cred.uid)))
 	}
-	if sh.from.IsValid() {
+	if sh.from.IsValid() && sh.overSSH() {
 		local := sh.local()
 		in.export("SSH_CLIENT", sh.from.Addr().String()+" "+strconv.Itoa(int(sh.from.Port()))+" "+strconv.Itoa(int(local.Port())))
 		in.export("SSH_CONNECTION", sh.from.Addr().String()+" "+strconv.Itoa(int(sh.from.Port()))+" "+local.Addr().String()+" "+strconv.Itoa(int(local.Port())))
@@ -291,13 +306,16 @@ func (in *interp) environment(sh *Shell) {
 	}
 }
 
+// overSSH reports whether sshd holds the log-in; else it is telnetd.
+func (sh *Shell) overSSH() bool { return sh.s.Service() != "telnet" }
+
 // local is the address that the attacker connected to, as the machine sees it.
 func (sh *Shell) local() netip.AddrPort {
 	port := uint16(22)
+	if !sh.overSSH() {
+		port = 23
+	}
 	if sh.s.Conn != nil && sh.s.Conn.Local.IsValid() {
-		if p := sh.s.Conn.Local.Port(); p == 23 {
-			port = p
-		}
 		if a := sh.s.Conn.Local.Addr(); !a.IsLoopback() {
 			return netip.AddrPortFrom(a, port)
 		}
@@ -319,9 +337,16 @@ func (sh *Shell) start(in *interp, body func()) int {
 func (sh *Shell) Exec(ctx context.Context, command string, std Stdio) (status int) {
 	ctx, cancel := context.WithTimeout(ctx, maxCommandT)
 	defer cancel()
-	in := sh.shell(ctx, path.Base(sh.user.shell), "c", std)
+	in := sh.command(ctx, command, std)
 	in.report(command)
 	return sh.start(in, func() { in.eval(command) })
+}
+
+// command returns the shell that runs command.
+func (sh *Shell) command(ctx context.Context, command string, std Stdio) *interp {
+	in := sh.shell(ctx, path.Base(sh.user.shell), "c", std)
+	in.text = command
+	return in
 }
 
 // Script runs the commands that arrive on std.In, without prompt or echo, until it ends or

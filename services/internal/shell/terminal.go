@@ -34,12 +34,6 @@ const maxTyped = 32 << 10
 
 func newTerminal(t Terminal, w io.Writer) *terminal {
 	term := &terminal{name: t.Name, w: w, width: t.Width, height: t.Height}
-	if term.width <= 0 {
-		term.width = 80
-	}
-	if term.height <= 0 {
-		term.height = 24
-	}
 	term.more.L = &term.mu
 	return term
 }
@@ -90,8 +84,8 @@ func (t *terminal) echo(on bool) {
 	t.silent = !on
 }
 
-// feed reads what is typed until the connection ends.
-func (t *terminal) feed(r io.Reader) {
+// feed reads what is typed until the input ends, and returns how.
+func (t *terminal) feed(r io.Reader) error {
 	buf := make([]byte, 1024)
 	for {
 		n, err := r.Read(buf)
@@ -99,16 +93,18 @@ func (t *terminal) feed(r io.Reader) {
 			t.typed(b)
 		}
 		if err != nil {
-			t.mu.Lock()
-			t.closed = true
-			if t.cancel != nil {
-				t.cancel(err)
-			}
-			t.mu.Unlock()
-			t.more.Broadcast()
-			return
+			t.hangUp()
+			return err
 		}
 	}
+}
+
+// hangUp ends the input. What was typed before can still be read.
+func (t *terminal) hangUp() {
+	t.mu.Lock()
+	t.closed = true
+	t.mu.Unlock()
+	t.more.Broadcast()
 }
 
 // typed takes one byte.
@@ -219,11 +215,15 @@ func (t *terminal) foreground(cancel context.CancelCauseFunc) {
 		_ = t.print([]byte("^C"))
 		cancel(errInterrupt)
 	}
-	if t.closed && cancel != nil {
-		cancel(errLogout)
-	}
 	t.mu.Unlock()
 	t.more.Broadcast()
+}
+
+// inForeground returns what ^C calls.
+func (t *terminal) inForeground() context.CancelCauseFunc {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.cancel
 }
 
 // wake makes a pending Read look again.
@@ -277,8 +277,21 @@ func (sh *Shell) Resize(width, height int) {
 	}
 }
 
-func (t *terminal) size() (width, height int) {
+// window is the size that the client told, zero when it did not.
+func (t *terminal) window() (width, height int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.width, t.height
+}
+
+// size is the size that programs go by.
+func (t *terminal) size() (width, height int) {
+	width, height = t.window()
+	if width <= 0 {
+		width = 80
+	}
+	if height <= 0 {
+		height = 24
+	}
+	return width, height
 }

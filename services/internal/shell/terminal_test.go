@@ -216,7 +216,7 @@ func TestHangup(t *testing.T) {
 		if command != "" {
 			s.expect("\r\n")
 		}
-		_ = s.keys.Close()
+		_ = s.keys.CloseWithError(io.ErrUnexpectedEOF)
 		end()
 		sh.Close()
 	}
@@ -237,4 +237,84 @@ func TestPrompts(t *testing.T) {
 			end()
 		})
 	}
+}
+
+// TestExecTerminal runs commands that have a terminal without being a log-in shell.
+func TestExecTerminal(t *testing.T) {
+	b := newBox(t, "debian", Options{})
+	sh := b.login("root", "192.0.2.7:4711")
+	exec := func(command, typed, last string) (string, int) {
+		t.Helper()
+		r, w := io.Pipe()
+		s := &screen{t: t, keys: w, in: r, news: make(chan struct{}, 1)}
+		status := make(chan int, 1)
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		go func() { status <- sh.ExecTerminal(ctx, command, Terminal{"xterm", 132, 50}, s) }()
+		for _, line := range strings.SplitAfter(typed, "\r") {
+			if line != "" {
+				s.typed(line)
+			}
+		}
+		got := s.expect(last)
+		n := <-status
+		_ = w.Close()
+		return got, n
+	}
+	for _, c := range []struct {
+		command, typed, want string
+		status               int
+	}{
+		{"tty; stty size; echo $TERM $SSH_TTY", "", "/dev/pts/0\r\n50 132\r\nxterm /dev/pts/0\r\n", 0},
+		{"[ -t 0 ] && [ -t 1 ] && [ -t 2 ] && echo yes", "", "yes\r\n", 0},
+		{"ps -o tty,args", "", "TT    COMMAND\r\npts/0 ps -o tty,args\r\n", 0},
+		{"read -p 'x? ' x; echo got $x", "y\r", "got y\r\n", 0},
+		{"exit 3 2>/dev/tty; echo no", "", "", 3},
+		{"sleep 30; echo no", "\x03", "^C", 130},
+	} {
+		got, status := exec(c.command, c.typed, c.want)
+		if c.typed == "" && got != c.want || status != c.status {
+			t.Errorf("%s: %q, status %d", c.command, got, status)
+		}
+	}
+	if len(sh.terminals) != 0 {
+		t.Errorf("%d terminals are left", len(sh.terminals))
+	}
+	if e := b.events.of("command"); len(e) == 0 || e[0].Value("tty") != "yes" {
+		t.Errorf("events: %v", e)
+	}
+}
+
+// TestShellOnExecTerminal starts a shell with a prompt, as "ssh -t host bash -i" does.
+func TestShellOnExecTerminal(t *testing.T) {
+	b := newBox(t, "debian", Options{})
+	sh := b.login("root", "192.0.2.7:4711")
+	r, w := io.Pipe()
+	s := &screen{t: t, keys: w, in: r, news: make(chan struct{}, 1)}
+	status := make(chan int, 1)
+	go func() { status <- sh.ExecTerminal(t.Context(), "bash -i; echo left", Terminal{"vt220", 80, 24}, s) }()
+	s.expect("root@web-01:~# ")
+	sh.Resize(100, 40)
+	s.typed("stty size; sleep 30\r")
+	s.expect("40 100\r\n")
+	s.typed("\x03")
+	s.expect("root@web-01:~# ")
+	s.typed("\x04")
+	s.expect("exit\r\nleft\r\n")
+	if n := <-status; n != 0 && n != 130 {
+		t.Errorf("status %d", n)
+	}
+	_ = w.Close()
+}
+
+// TestInputEndsBeforeTheProgram is "echo command | ssh -tt host".
+func TestInputEndsBeforeTheProgram(t *testing.T) {
+	b := newBox(t, "debian", Options{})
+	sh := b.login("root", "192.0.2.7:4711")
+	s, end := interactive(t, sh, Terminal{"vt220", 80, 24})
+	s.typed("sleep 0.2; echo o$((1))ne\recho t$((1))wo\r")
+	_ = s.keys.Close()
+	s.expect("o1ne\r\n")
+	s.expect("t1wo\r\n")
+	end()
 }

@@ -45,7 +45,7 @@ type entry struct {
 
 // source is the content of a file. It is asked while the layer is locked, so it must not
 // use the files of the log-in itself. The order of locks is handle, layer, attacker,
-// Shell, Machine.
+// Shell, Machine, services.Host.
 type source interface {
 	bytes(sh *Shell) []byte
 	size(sh *Shell) int64

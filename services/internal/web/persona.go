@@ -118,6 +118,18 @@ func (p *persona) engine(nonce func() string) engine {
 	return newApache(h, p.id.Rand("web.allow").IntN(4))
 }
 
+// productOf is what the other services of the decky tell of e. IIS does not run on their
+// system, so something else passes its answers on.
+func productOf(e engine) string {
+	switch e.(type) {
+	case *nginx:
+		return "nginx"
+	case *iis:
+		return "haproxy"
+	}
+	return "apache"
+}
+
 // extraHeaders reads a JSON object of strings in its order. Names and values that would
 // break a header are refused.
 func extraHeaders(text string) ([]field, error) {

@@ -41,6 +41,7 @@ func New(env services.Env, cfg services.Config, info services.Info) (*Server, er
 		return nil, err
 	}
 	s.engine = p.engine(s.nonce)
+	s.env.Product = productOf(s.engine)
 	if s.site, err = newSite(p, cfg["files"]); err != nil {
 		return nil, err
 	}
