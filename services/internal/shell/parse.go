@@ -109,6 +109,7 @@ func (in *interp) eval(text string) {
 
 // runText runs text line by line. A here-document that is not ended is, with a warning.
 func (in *interp) runText(text string) {
+	text = in.plainLet(text)
 	skip := 0 // statements that have run
 	for range 8 {
 		n := 0

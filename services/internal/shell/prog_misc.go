@@ -232,16 +232,6 @@ func progExpr(c *call) int {
 	return 0
 }
 
-// progNothing is a program of which only the presence matters.
-func progNothing(c *call) int {
-	if len(c.args) == 1 {
-		c.errorf("missing operand")
-		c.try()
-		return 1
-	}
-	return 0
-}
-
 func progSync(*call) int { return 0 }
 
 func progMknod(c *call) int {

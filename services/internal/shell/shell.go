@@ -275,14 +275,7 @@ func (in *interp) environment(sh *Shell) {
 	in.set("IFS", " \t\n")
 	in.set("OPTIND", "1")
 	in.set("PS4", "+ ")
-	if in.kind == bash {
-		in.set("BASH", "/bin/bash")
-		in.set("BASH_VERSION", sh.m.distro.bashVersion)
-		in.set("HOSTNAME", sh.m.hostname())
-		in.set("HOSTTYPE", "x86_64")
-		in.set("MACHTYPE", "x86_64-pc-linux-gnu")
-		in.set("OSTYPE", "linux-gnu")
-	}
+	in.bashVariables()
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	for _, kv := range sh.env {
