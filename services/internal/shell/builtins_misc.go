@@ -145,6 +145,10 @@ func builtinHistory(in *interp, args []string) int {
 			in.errorf("history: %s: numeric argument required", args[1])
 			return 1
 		}
+		if len(args) > 2 {
+			in.errorf("history: too many arguments")
+			return 1
+		}
 		first = max(0, len(lines)-n)
 	}
 	var b strings.Builder

@@ -160,7 +160,7 @@ func (in *interp) executeContent(name string, content []byte, args []string) int
 }
 
 // interpreters report the scripts that they run themselves.
-var interpreters = set("bash dash ash zsh python3 perl")
+var interpreters = set("bash dash ash zsh perl")
 
 func (in *interp) formatError(name string) {
 	switch in.kind {
@@ -210,7 +210,9 @@ func (in *interp) program(name string, args []string) (status int) {
 	}
 	in.depth++
 	mark := in.pending
+	outer := in.sh.self.Swap(&process{pid: in.pid + 1, ppid: in.pid, user: in.cred.name, stat: "R", start: in.started, vsz: 5464, rss: 1620, cmd: strings.Join(args, " "), name: c.name})
 	defer func() {
+		in.sh.self.Store(outer)
 		in.depth--
 		in.shrink(mark)
 		in.use.exit()

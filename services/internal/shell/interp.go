@@ -406,6 +406,9 @@ func (in *interp) flags() string {
 		f += "B"
 		if in.interactive {
 			f += "H"
+			if in.flag == "" {
+				f += "s"
+			}
 		}
 	}
 	return f + in.flag

@@ -102,6 +102,9 @@ func (in *interp) eval(text string) {
 		in.status = 1
 		return
 	}
+	if in.flag == "c" && in.text == "" {
+		in.text = text
+	}
 	in.depth++
 	defer func() { in.depth-- }()
 	in.runText(text)

@@ -15,6 +15,12 @@ func progClient(c *call) int {
 	}
 	host := ""
 	switch c.name {
+	case "nc", "netcat":
+		if has(opts, "-l") {
+			return c.netcatListens(opts, operands, port)
+		}
+	}
+	switch c.name {
 	case "scp", "rsync":
 		for _, o := range operands {
 			if h, file, ok := strings.Cut(o, ":"); ok && !strings.HasPrefix(o, "/") {
@@ -101,11 +107,6 @@ func (c *call) clientUsage(opts []option) int {
 		c.errln("usage: ssh [-46AaCfGgKkMNnqsTtVvXxYy] [-B bind_interface]\n           [-b bind_address] [-c cipher_spec] [-D [bind_address:]port]\n           [-E log_file] [-e escape_char] [-F configfile] [-I pkcs11]\n           [-i identity_file] [-J [user@]host[:port]] [-L address]\n           [-l login_name] [-m mac_spec] [-O ctl_cmd] [-o option] [-p port]\n           [-Q query_option] [-R address] [-S ctl_path] [-W host:port]\n           [-w local_tun[:remote_tun]] destination [command [argument ...]]")
 		return 255
 	case "nc", "netcat", "ncat":
-		if has(opts, "-l") {
-			c.flush()
-			c.sleepFor(maxCommandT)
-			return 0
-		}
 		c.errln("usage: nc [-46CDdFhklNnrStUuvZz] [-I length] [-i interval] [-M ttl]\n\t  [-m minttl] [-O length] [-P proxy_username] [-p source_port]\n\t  [-q seconds] [-s sourceaddr] [-T keyword] [-V rtable] [-W recvlimit]\n\t  [-w timeout] [-X proxy_protocol] [-x proxy_address[:port]]\n\t  [destination] [port]")
 		return 1
 	case "telnet", "ftp":
@@ -122,6 +123,42 @@ func (c *call) clientUsage(opts []option) int {
 	}
 	c.errln("usage: " + c.name + " [options] [user@]host")
 	return 1
+}
+
+// netcatListens waits for a caller who never comes.
+func (c *call) netcatListens(opts []option, operands []string, port string) int {
+	host := "0.0.0.0"
+	switch len(operands) {
+	case 0:
+	case 1:
+		port = operands[0]
+	default:
+		host, port = operands[0], operands[1]
+	}
+	n, err := strconv.Atoi(port)
+	switch {
+	case port == "":
+		c.errln("nc: missing port number")
+		return 1
+	case err != nil:
+		c.errln("nc: service \"" + port + "\" unknown")
+		return 1
+	case n < 1 || n > 65535:
+		c.errln("nc: port number " + map[bool]string{true: "too small: ", false: "too large: "}[n < 1] + port)
+		return 1
+	case c.sh.m.listens(port) && !has(opts, "-u"):
+		c.errln("nc: Address already in use")
+		return 1
+	case n < 1024 && c.cred.uid != 0:
+		c.errln("nc: Permission denied")
+		return 1
+	}
+	if has(opts, "-v") {
+		c.errln(map[bool]string{true: "Bound", false: "Listening"}[has(opts, "-u")] + " on " + host + " " + port)
+	}
+	c.flush()
+	c.sleepFor(maxCommandT)
+	return 0
 }
 
 func (c *call) netcat(opts []option, operands []string, host, port string) int {

@@ -112,6 +112,9 @@ func progGetconf(c *call) int {
 }
 
 func progArch(c *call) int {
+	if status, ok := c.noArguments(); !ok {
+		return status
+	}
 	c.print("x86_64\n")
 	return 0
 }

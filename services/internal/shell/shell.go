@@ -72,6 +72,7 @@ type Shell struct {
 	pid      int // of the server process that holds the log-in
 	since    time.Time
 	memory   atomic.Int64
+	self     atomic.Pointer[process] // the program that runs, nil: the shell
 	procs    atomic.Int32
 
 	mu        sync.Mutex

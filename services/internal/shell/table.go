@@ -21,7 +21,7 @@ func buildPrograms() map[string]program {
 		"uname": progUname, "id": progID, "groups": progGroups, "whoami": progWhoami, "logname": progWhoami, "hostname": progHostname, "hostnamectl": progHostnamectl, "uptime": progUptime,
 		"w": progW, "who": progWho, "users": progUsers, "last": progLast, "lastb": progLast, "lastlog": progLastlog, "free": progFree, "ps": progPs, "top": progTop, "pgrep": progPgrep,
 		"pkill": progPgrep, "killall": progKillall, "pidof": progPidof, "kill": progKill, "nproc": progNproc, "lscpu": progLscpu, "dmesg": progDmesg, "dmidecode": progDmidecode,
-		"lspci": progLspci, "lsmod": progLsmod, "modprobe": progModprobe, "insmod": progModprobe, "rmmod": progModprobe, "mount": progMount, "umount": progMount, "lsblk": progLsblk,
+		"lspci": progLspci, "lsmod": progLsmod, "modprobe": progModprobe, "insmod": progModprobe, "rmmod": progModprobe, "mount": progMount, "umount": progUmount, "lsblk": progLsblk,
 		"fdisk": progFdisk, "blkid": progBlkid, "date": progDate, "sleep": progSleep, "usleep": progSync, "timeout": progTimeout, "nohup": progRun, "nice": progRun, "setsid": progRun, "stdbuf": progRun,
 		"ionice": progRun, "taskset": progRun, "flock": progRun, "setarch": progRun, "linux32": progRun, "linux64": progRun, "i386": progRun,
 		"vmstat": progVmstat, "timedatectl": progTimedatectl, "systemd-detect-virt": progDetectVirt, "mountpoint": progMountpoint, "ipcs": progIpcs, "mcookie": progMcookie,
@@ -32,12 +32,12 @@ func buildPrograms() map[string]program {
 		"ip": progIP, "ifconfig": progIfconfig, "route": progRoute, "arp": progArp, "ss": progSs, "netstat": progNetstat, "wget": progWget, "curl": progCurl, "tftp": progFetch,
 		"ftpget": progFetch, "ftpput": progFetch, "ftp": progClient, "scp": progClient, "sftp": progClient, "ssh": progClient, "rsync": progClient, "telnet": progClient, "nc": progClient,
 		"netcat": progClient, "ping": progPing, "nslookup": progLookup, "dig": progLookup, "host": progLookup, "iptables": progIptables, "ip6tables": progIptables,
-		"iptables-save": progIptablesSave, "iptables-restore": progWall, "ufw": progUfw,
+		"sshd": progSshd, "iptables-save": progIptablesSave, "iptables-restore": progWall, "ufw": progUfw,
 		// Administration.
 		"crontab": progCrontab, "systemctl": progSystemctl, "service": progService, "journalctl": progJournalctl, "apt": progApt, "apt-get": progApt, "apt-cache": progApt, "dpkg": progDpkg,
 		"dpkg-query": progDpkg, "yum": progYum, "dnf": progYum, "rpm": progRpm, "apk": progApk, "pacman": progPacman, "passwd": progPasswd, "chpasswd": progChpasswd, "useradd": progUseradd,
 		"adduser": progUseradd, "userdel": progUserdel, "deluser": progUserdel, "usermod": progUsermod, "groupadd": progGroupadd, "addgroup": progGroupadd, "su": progSu, "sudo": progSudo, "visudo": progVisudo,
-		"screen": progScreen, "tmux": progScreen, "docker": progDocker, "python3": progPython, "perl": progPython, "busybox": progBusybox,
+		"screen": progScreen, "tmux": progScreen, "docker": progDocker, "perl": progPerl, "busybox": progBusybox,
 		"bash": progShell(bash), "dash": progShell(dash), "ash": progShell(ash), "zsh": progShell(zsh),
 	}
 }
@@ -57,14 +57,14 @@ var placement = map[string]string{
 	"ld": "-", "lastb": "", "init": "", "telinit": "", "hostnamectl": "", "[": "", "service": "debian,rhel",
 }
 
-var systemPrograms = set("ifconfig route arp iptables ip6tables iptables-save iptables-restore dmidecode lsmod modprobe insmod rmmod fdisk blkid useradd adduser userdel deluser usermod groupadd addgroup chpasswd visudo sysctl reboot shutdown poweroff halt init telinit ufw service")
+var systemPrograms = set("sshd ifconfig route arp iptables ip6tables iptables-save iptables-restore dmidecode lsmod modprobe insmod rmmod fdisk blkid useradd adduser userdel deluser usermod groupadd addgroup chpasswd visudo sysctl reboot shutdown poweroff halt init telinit ufw service")
 
 var setuid = set("su sudo passwd mount umount ping")
 
 // alpinePrograms are those of Alpine: the directory of the busybox link, "" for a program
 // of its own.
 var alpinePrograms = func() map[string]string {
-	m := map[string]string{"ssh": "", "scp": "", "sftp": ""}
+	m := map[string]string{"ssh": "", "sshd": "", "scp": "", "sftp": ""}
 	for _, n := range []string{"ls", "cat", "cp", "mv", "rm", "mkdir", "rmdir", "ln", "touch", "chmod", "chown", "chgrp", "chattr", "lsattr", "stat", "df", "mktemp", "tar", "gzip", "gunzip", "zcat", "grep", "egrep", "fgrep", "sed", "dd", "sync", "mknod", "uname", "hostname", "ps", "kill", "pidof", "mount", "umount", "date", "sleep", "usleep", "su", "echo", "printenv", "pwd", "true", "false", "base64", "ping", "netstat", "login", "ash", "nice", "ionice", "arch", "getopt", "more", "stty", "dmesg"} {
 		m[n] = "/bin"
 	}
