@@ -121,6 +121,17 @@ func builtinUlimit(in *interp, args []string) int {
 }
 
 func builtinHistory(in *interp, args []string) int {
+	if len(args) > 1 && !strings.HasPrefix(args[1], "-") {
+		if _, err := strconv.Atoi(args[1]); err != nil {
+			in.errorf("history: %s: numeric argument required", args[1])
+			return 1
+		}
+		if len(args) > 2 {
+			in.errorf("history: too many arguments")
+			in.exiting = !in.interactive
+			return 1
+		}
+	}
 	if in.history == nil {
 		return 0
 	}
@@ -143,10 +154,6 @@ func builtinHistory(in *interp, args []string) int {
 		n, err := strconv.Atoi(args[1])
 		if err != nil {
 			in.errorf("history: %s: numeric argument required", args[1])
-			return 1
-		}
-		if len(args) > 2 {
-			in.errorf("history: too many arguments")
 			return 1
 		}
 		first = max(0, len(lines)-n)

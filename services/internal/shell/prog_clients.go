@@ -8,7 +8,11 @@ import (
 
 // progClient is any client that cannot reach anything: ssh, telnet, nc, ftp, scp and so on.
 func progClient(c *call) int {
-	opts, operands := c.flags("pPlioLRDFbcmwexsqOWISJBEQ")
+	valued := "pPlioLRDFbcmwexsqOWISJBEQ"
+	if c.name == "nc" || c.name == "netcat" {
+		valued = "IiMmOPpqsTVWwXxec"
+	}
+	opts, operands := c.flags(valued)
 	port := map[string]string{"ssh": "22", "scp": "22", "sftp": "22", "rsync": "873", "telnet": "23", "ftp": "21", "mysql": "3306", "redis-cli": "6379", "psql": "5432", "mongo": "27017"}[c.name]
 	if p, ok := valueOf(opts, "-p", "-P"); ok && p != "" {
 		port = p

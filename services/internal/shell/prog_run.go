@@ -117,8 +117,11 @@ func progEnv(c *call) int {
 			drop = append(drop, args[1])
 			args = args[1:]
 		} else if name, value, ok := strings.Cut(a, "="); ok && name != "" {
-			sub = slices.DeleteFunc(sub, func(s [2]string) bool { return s[0] == name })
-			sub = append(sub, [2]string{name, value})
+			if i := slices.IndexFunc(sub, func(s [2]string) bool { return s[0] == name }); i >= 0 {
+				sub[i][1] = value
+			} else {
+				sub = append(sub, [2]string{name, value})
+			}
 		} else {
 			break
 		}

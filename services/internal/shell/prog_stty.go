@@ -119,11 +119,11 @@ func progTput(c *call) int {
 	case has(opts, "-V"):
 		c.print("ncurses 6.4.20221231\n")
 		return 0
-	case len(operands) == 0:
-		c.errln("Usage: tput [options] [command]\n\nOptions:\n  -S <<       read commands from standard input\n  -T TERM     use this instead of $TERM\n  -V          print curses-version\n  -x          do not try to clear scrollback\n\nCommands:\n  clear       clear the screen\n  init        initialize the terminal\n  reset       reinitialize the terminal")
-		return 2
 	case name == "":
 		c.errln("tput: No value for $TERM and no -T specified")
+		return 2
+	case len(operands) == 0:
+		c.errln("Usage: tput [options] [command]\n\nOptions:\n  -S <<       read commands from standard input\n  -T TERM     use this instead of $TERM\n  -V          print curses-version\n  -x          do not try to clear scrollback\n\nCommands:\n  clear       clear the screen\n  init        initialize the terminal\n  reset       reinitialize the terminal")
 		return 2
 	case !knownTerminal(name):
 		c.errln("tput: unknown terminal \"" + name + "\"")

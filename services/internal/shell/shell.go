@@ -32,7 +32,13 @@
 //
 // Programs that change nothing visible only pretend (a killed process stays dead for this
 // attacker alone). Uploaded programs never run. There is no editor, no compiler and no
-// language but the shell, awk and sed, each without their rarer features. Everything
+// language but the shell, awk and sed, each without their rarer features; perl runs print,
+// system and exec of literals and crashes on anything else, and python is not installed.
+// The many small programs of a distribution that nobody misses (zgrep, gpg, iconv, xz) are
+// not there. /proc/self is a directory and not a link, /etc/ssh has no RSA key and no
+// moduli, and private host keys do not parse. A history reference is expanded only when it
+// is the whole line, ^R searches nothing, timeout does not end a program that waits for a
+// pipe, and a log-in without a terminal is listed by w to the others of its address. Everything
 // outside the machine is unreachable, which a patient visitor can test from outside. Two
 // attackers never see what the other changed. Resource limits are met sooner than on a
 // real machine. Jobs cannot be suspended. Of zsh there is the prompt and the messages, not
