@@ -13,8 +13,6 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
-
-	"golang.org/x/crypto/blake2b"
 )
 
 func progSeq(c *call) int {
@@ -194,9 +192,6 @@ func progSum(c *call) int {
 			return hex.EncodeToString(s[:])
 		case "sha384sum":
 			s := sha512.Sum384(b)
-			return hex.EncodeToString(s[:])
-		case "b2sum":
-			s := blake2b.Sum512(b)
 			return hex.EncodeToString(s[:])
 		case "sha512sum":
 			s := sha512.Sum512(b)

@@ -1,11 +1,10 @@
 package shell
 
 import (
-	"crypto"
+	"encoding/base64"
+	"encoding/binary"
 	"fmt"
 	"strings"
-
-	"golang.org/x/crypto/ssh"
 
 	"github.com/decnet/decnet/services/internal/keys"
 )
@@ -15,16 +14,21 @@ import (
 // invented, because whoever reads it is not meant to have the key.
 func (m *Machine) sshFiles(b *builder) {
 	comment := " root@" + m.shortName() + "\n"
+	point, err := keys.ECDSA(m.id, "ssh").PublicKey.Bytes()
+	if err != nil {
+		return // not for a key on the curve
+	}
+	ed25519 := keys.Ed25519(m.id, "ssh")
 	for _, k := range []struct {
-		name string
-		key  crypto.Signer
-		size int
-	}{{"ecdsa", keys.ECDSA(m.id, "ssh"), 352}, {"ed25519", keys.Ed25519(m.id, "ssh"), 264}} {
-		public, err := ssh.NewPublicKey(k.key.Public())
-		if err != nil {
-			continue // not for these two kinds
+		name  string
+		parts []string // of the wire format, RFC 4253 section 6.6
+		size  int
+	}{{"ecdsa", []string{"ecdsa-sha2-nistp256", "nistp256", string(point)}, 352}, {"ed25519", []string{"ssh-ed25519", string(ed25519[32:])}, 264}} {
+		var wire []byte
+		for _, p := range k.parts {
+			wire = append(binary.BigEndian.AppendUint32(wire, uint32(len(p))), p...)
 		}
-		line := strings.TrimSuffix(string(ssh.MarshalAuthorizedKey(public)), "\n") + comment
+		line := k.parts[0] + " " + base64.StdEncoding.EncodeToString(wire) + comment
 		b.file("/etc/ssh/ssh_host_"+k.name+"_key.pub", 0o644, text(line))
 		b.file("/etc/ssh/ssh_host_"+k.name+"_key", 0o600, text(m.privateKey(k.name, k.size)))
 	}

@@ -15,7 +15,7 @@ func buildPrograms() map[string]program {
 		"tac": progReverse, "rev": progReverse, "nl": progReverse, "shuf": progReverse, "diff": progDiff, "cmp": progDiff, "less": progCat, "more": progCat, "expr": progExpr,
 		"echo": asProgram("echo"), "printf": asProgram("printf"), "pwd": asProgram("pwd"), "true": asProgram("true"), "false": asProgram("false"), "test": asProgram("test"), "[": asProgram("["),
 		"paste": progPaste, "comm": progComm, "column": progColumn, "fold": progFold, "expand": progExpand, "unexpand": progExpand, "truncate": progTruncate, "fallocate": progTruncate,
-		"link": progLink, "unlink": progLink, "split": progSplit, "cksum": progCksum, "sum": progCksum, "b2sum": progSum, "sha224sum": progSum, "sha384sum": progSum, "factor": progFactor,
+		"link": progLink, "unlink": progLink, "split": progSplit, "cksum": progCksum, "sum": progCksum, "sha224sum": progSum, "sha384sum": progSum, "factor": progFactor,
 		"dir": progDir, "vdir": progDir, "rgrep": progRgrep, "pager": progCat, "ldd": progLdd, "ld": progLoader,
 		// System.
 		"uname": progUname, "id": progID, "groups": progGroups, "whoami": progWhoami, "logname": progWhoami, "hostname": progHostname, "hostnamectl": progHostnamectl, "uptime": progUptime,
