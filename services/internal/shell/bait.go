@@ -73,7 +73,7 @@ func (m *Machine) bait(b *builder) {
 		}
 		h.uid, h.gid = uint32(a.uid), uint32(a.gid)
 		for name, s := range map[string]string{".bashrc": userBashrc, ".bash_logout": bashLogout, ".profile": userProfile,
-			".bash_history": "ls -la\nsudo -i\ncd /var/www\nls\nsudo systemctl status nginx\ntail -f /var/log/syslog\nexit\n"} {
+			".bash_history": "ls -la\nsudo -i\ncd /var/www\nls\nsudo systemctl status cron\ntail -f /var/log/syslog\nexit\n"} {
 			n := put(a.home+"/"+name, 0o644, s, r.IntN(5))
 			n.uid, n.gid = uint32(a.uid), uint32(a.gid)
 			if name == ".bash_history" {
@@ -86,8 +86,8 @@ func (m *Machine) bait(b *builder) {
 func (m *Machine) rootHistory(r *rand.Rand, project, nas, db string) string {
 	install := map[string]string{"apt": "apt update && apt upgrade -y", "dnf": "dnf upgrade -y", "yum": "yum update -y", "apk": "apk upgrade", "pacman": "pacman -Syu"}[m.release.Package]
 	lines := []string{
-		"ip a", install, "df -h", "cd /var/www/" + project, "ls -la", "cat .env", "mysql -h " + db + " -u " + project + "_app -p " + project, "cd", "vi backup.sh",
-		"chmod 700 backup.sh", "./backup.sh", "ls -lh /var/backups", "crontab -e", "ping -c 3 " + nas, "systemctl restart nginx", "journalctl -u nginx -n 50",
+		"ip a", install, "df -h", "cd /var/www/" + project, "ls -la", "cat .env", "mysql -h " + db + " -u " + project + "_app -p " + project, "cd", "cat > backup.sh",
+		"chmod 700 backup.sh", "./backup.sh", "ls -lh /var/backups", "crontab -e", "ping -c 3 " + nas, "systemctl restart cron", "journalctl -u cron -n 50",
 		"tail -f /var/log/" + project + ".log", "free -m", "top", "ssh " + m.distro.admin + "@" + db, "history", "reboot", "uptime", "last", "w",
 	}
 	keep := lines[:0]

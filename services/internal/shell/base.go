@@ -197,10 +197,6 @@ func (b *builder) programs() {
 	if b.m.distro.login == zsh {
 		b.file("/usr/bin/zsh", 0o755, elf{"zsh", 878288})
 	}
-	for _, p := range strings.Fields(otherPrograms) {
-		n := b.file(bin+p, 0o755, elf{p, int64(15000+rnd.IntN(90000)) &^ 7})
-		n.mtime = when(p, rnd)
-	}
 	b.link("/usr/bin/awk", "/etc/alternatives/awk")
 	b.link("/etc/alternatives/awk", "/usr/bin/mawk")
 	b.file("/usr/bin/mawk", 0o755, elf{"awk", 158488})
@@ -239,12 +235,3 @@ func (b *builder) devices() {
 	b.dir("/dev/disk/by-uuid", 0o755)
 	b.link("/dev/disk/by-uuid/"+b.m.hw.uuid, "../../"+d+"1")
 }
-
-// otherPrograms exist and say that they lack an operand.
-const otherPrograms = `[ apropos b2sum basenc bashbug bunzip2 bzcat bzip2 bzgrep c_rehash chage chcon chfn chrt chsh cksum cmp col column comm
-coredumpctl csplit dbus-daemon dbus-send delpart dir dircolors diff diff3 editor expand expiry faillog fallocate fincore flock fmt fold fuser
-gpg gpgv i386 iconv infocmp ionice ipcmk ipcrm ipcs join kbd_mode kmod ldd less lesspipe link linux32 linux64 localectl loginctl
-logname look mcookie mesg mkfifo mknod more mountpoint namei newgrp ngettext nl nsenter numfmt od openvt pager partx paste pathchk
-pdb3 perlbug pinky pr prlimit ptx rename.ul resolvectl rev rgrep rview savelog script scriptreplay sdiff setarch setpriv setterm shuf
-slabtop split stdbuf stty sum systemd-analyze systemd-cat systemd-cgls systemd-cgtop systemd-detect-virt tac taskset tic timedatectl timeout tload toe tput truncate
-tset tsort unexpand unlink unlzma unshare unxz update-alternatives utmpdump vdir vmstat wall watch wdctl write xzcat xzgrep zcat zcmp zdiff zgrep zless zmore znew`

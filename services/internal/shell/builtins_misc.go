@@ -120,56 +120,18 @@ func builtinUlimit(in *interp, args []string) int {
 	return 2
 }
 
-func builtinShopt(in *interp, args []string) int {
-	mode := ""
-	for _, a := range args[1:] {
-		if strings.HasPrefix(a, "-") {
-			mode = a
-			continue
+func builtinHistory(in *interp, args []string) int {
+	if len(args) > 1 && !strings.HasPrefix(args[1], "-") {
+		if _, err := strconv.Atoi(args[1]); err != nil {
+			in.errorf("history: %s: numeric argument required", args[1])
+			return 1
 		}
-		var o *bool
-		switch a {
-		case "dotglob":
-			o = &in.opt.dotglob
-		case "nullglob":
-			o = &in.opt.nullglob
-		case "extglob":
-			o = &in.opt.extglob
-		case "globstar":
-			o = &in.opt.globstar
-		case "nocaseglob":
-			o = &in.opt.nocaseglob
-		case "expand_aliases":
-			o = &in.opt.expandAliases
-		default:
-			if !knownShopt[a] {
-				in.errorf("shopt: %s: invalid shell option name", a)
-				return 1
-			}
-			continue
-		}
-		switch mode {
-		case "-s":
-			*o = true
-		case "-u":
-			*o = false
-		default:
-			on := "off"
-			if *o {
-				on = "on"
-			}
-			in.write(1, fmt.Sprintf("%-15s\t%s\n", a, on))
-			if !*o {
-				return 1
-			}
+		if len(args) > 2 {
+			in.errorf("history: too many arguments")
+			in.exiting = !in.interactive
+			return 1
 		}
 	}
-	return 0
-}
-
-var knownShopt = set("autocd cdspell checkhash checkjobs checkwinsize cmdhist direxpand dirspell execfail extdebug failglob histappend histreedit histverify hostcomplete huponexit interactive_comments lastpipe lithist login_shell mailwarn nocasematch progcomp promptvars restricted_shell shift_verbose sourcepath xpg_echo globasciiranges inherit_errexit")
-
-func builtinHistory(in *interp, args []string) int {
 	if in.history == nil {
 		return 0
 	}
@@ -202,23 +164,6 @@ func builtinHistory(in *interp, args []string) int {
 	}
 	in.write(1, b.String())
 	return 0
-}
-
-func builtinLet(in *interp, args []string) int {
-	status := 1
-	for _, a := range args[1:] {
-		x, ok := parseArithm(a)
-		if !ok {
-			in.errorf("let: %s: syntax error in expression", a)
-			return 1
-		}
-		n, ok := in.arithm(x)
-		if !ok {
-			return 1
-		}
-		status = int(truth(n == 0))
-	}
-	return status
 }
 
 func builtinGetopts(in *interp, args []string) int {

@@ -72,6 +72,10 @@ func (in *interp) plain(st *syntax.Stmt) (keep bool) {
 		in.status = 0
 	} else {
 		keep = in.command(st.Cmd)
+		switch st.Cmd.(type) {
+		case *syntax.CallExpr, *syntax.Subshell, *syntax.ArithmCmd, *syntax.TestClause, *syntax.DeclClause, *syntax.LetClause:
+			in.pipeStatus(in.status)
+		}
 	}
 	if st.Negated {
 		in.quiet--
@@ -458,14 +462,10 @@ func (in *interp) pipeline(cm *syntax.BinaryCmd) {
 	}
 	check(in.ctx)
 	in.status = status[last]
-	elems := make(map[string]string, len(status))
-	for i, s := range status {
-		elems[strconv.Itoa(i)] = strconv.Itoa(s)
+	for _, s := range status {
 		if in.opt.pipefail && s != 0 && in.status == 0 {
 			in.status = s
 		}
 	}
-	if in.kind == bash {
-		in.store("PIPESTATUS", variable{elems: elems, set: true})
-	}
+	in.pipeStatus(status...)
 }

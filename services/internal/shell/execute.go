@@ -9,15 +9,19 @@ import (
 
 // execute runs a program that args names and returns its exit status.
 func (in *interp) execute(args []string) int {
-	name := args[0]
-	if !strings.Contains(name, "/") {
-		path, ok := in.search(name)
-		if !ok {
-			return in.notFound(name)
-		}
-		return in.executeFile(path, args)
+	path, ok := in.locate(args[0])
+	if !ok {
+		return in.notFound(args[0])
 	}
-	return in.executeFile(name, args)
+	return in.executeFile(path, args)
+}
+
+// locate returns the path of the program that a command name stands for.
+func (in *interp) locate(name string) (string, bool) {
+	if strings.Contains(name, "/") {
+		return name, true
+	}
+	return in.search(name)
 }
 
 // search finds a program on PATH.
@@ -156,7 +160,7 @@ func (in *interp) executeContent(name string, content []byte, args []string) int
 }
 
 // interpreters report the scripts that they run themselves.
-var interpreters = set("bash dash ash zsh python3 perl")
+var interpreters = set("bash dash ash zsh perl")
 
 func (in *interp) formatError(name string) {
 	switch in.kind {
@@ -192,9 +196,9 @@ func native(b []byte) bool {
 // program runs one of the machine's own programs and returns its exit status.
 func (in *interp) program(name string, args []string) (status int) {
 	run, ok := in.sh.m.programs[name]
-	if !ok {
-		// A program that is there but does nothing of interest.
-		return 0
+	if !ok { // a library, the kernel: nothing that can be started
+		in.crashed("Segmentation fault", args)
+		return 139
 	}
 	if in.depth >= maxDepth || !in.use.fork() {
 		in.errorf("fork: retry: Resource temporarily unavailable")
@@ -206,7 +210,9 @@ func (in *interp) program(name string, args []string) (status int) {
 	}
 	in.depth++
 	mark := in.pending
+	outer := in.sh.self.Swap(&process{pid: in.pid + 1, ppid: in.pid, user: in.cred.name, stat: "R", start: in.started, vsz: 5464, rss: 1620, cmd: strings.Join(args, " "), name: c.name})
 	defer func() {
+		in.sh.self.Store(outer)
 		in.depth--
 		in.shrink(mark)
 		in.use.exit()
@@ -223,7 +229,11 @@ func (in *interp) program(name string, args []string) (status int) {
 			}
 		}
 	}()
-	status = run(c)
+	if text := in.sh.m.versionText(name); text != "" && len(args) == 2 && args[1] == "--version" {
+		c.print(text)
+	} else {
+		status = run(c)
+	}
 	c.flush()
 	return status
 }
@@ -245,7 +255,7 @@ func (in *interp) child(kind dialect, name, flag string, params []string) *inter
 	}
 	sub.kind, sub.name, sub.flag, sub.params = kind, name, flag, params
 	sub.login, sub.funcs, sub.aliases, sub.locals = false, nil, nil, nil
-	sub.opt = options{}
+	sub.opt, sub.shopts, sub.disabled = options{}, nil, nil
 	sub.pid, sub.ppid = in.sh.m.newPID(), in.pid
 	sub.bgpid, sub.calls, sub.sourced, sub.quiet, sub.status = 0, 0, 0, 0, 0
 	sub.lines, sub.line = 0, 0
@@ -264,5 +274,6 @@ func (in *interp) child(kind dialect, name, flag string, params []string) *inter
 		sub.export("SHLVL", strconv.Itoa(level+1))
 	}
 	sub.set("IFS", " \t\n")
+	sub.bashVariables()
 	return sub
 }

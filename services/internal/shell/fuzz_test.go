@@ -97,6 +97,15 @@ func FuzzPrograms(f *testing.F) {
 	f.Add("crontab", "-", []byte("* * * * * x\n@reboot y\n"))
 	f.Add("chpasswd", "", []byte("root:x\nbad\n"))
 	f.Add("xargs", "-n 2 -I {} echo {}", []byte("a 'b c' \\d"))
+	f.Add("column", "-t -s: -o | -N a,b", []byte("a::b\nc\n"))
+	f.Add("paste", "-s -d \\t, -", []byte("a\nb\n"))
+	f.Add("fold", "-s -w 3", []byte("ab cd\xff\n"))
+	f.Add("unexpand", "-t 4", []byte("  \t a\n"))
+	f.Add("split", "-b 3 -d -", []byte("abcdefg"))
+	f.Add("truncate", "-s %4 /tmp/x", []byte(""))
+	f.Add("timeout", "-s KILL 0.01 cat", []byte("a"))
+	f.Add("perl", "-e print\x20\"a\";", []byte(""))
+	f.Add("base32", "-d", []byte("ME======"))
 	f.Fuzz(func(t *testing.T, name, args string, input []byte) {
 		sh := fuzzShell(t)
 		if _, ok := sh.m.programs[name]; !ok {

@@ -363,7 +363,7 @@ func (in *interp) complete(text string) bool {
 	if strings.HasSuffix(text, "\\\n") && trailing([]byte(text[:len(text)-1]))%2 == 1 {
 		return false
 	}
-	err := parse([]byte(text), in.lang(), func([]*syntax.Stmt) bool { return true })
+	err := parse([]byte(in.plainLet(text)), in.lang(), func([]*syntax.Stmt) bool { return true })
 	if err == nil {
 		return true
 	}

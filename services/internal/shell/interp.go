@@ -6,7 +6,6 @@ import (
 	"io"
 	"io/fs"
 	"maps"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -92,6 +91,7 @@ type interp struct {
 	fds                []*stream
 	pid, ppid, bgpid   int
 	jobs               *jobs
+	shopts, disabled   map[string]bool // options of shopt that were set and have no effect; builtins; replaced, never changed
 	started            time.Time
 	history            *history
 
@@ -110,6 +110,7 @@ type interp struct {
 	locals             []map[string]*variable
 	randSeed           uint64
 	lastArg            string
+	underscore         string // "_" in the environment of programs: the path of the one last run
 	optInd             int
 }
 
@@ -405,6 +406,9 @@ func (in *interp) flags() string {
 		f += "B"
 		if in.interactive {
 			f += "H"
+			if in.flag == "" {
+				f += "s"
+			}
 		}
 	}
 	return f + in.flag
@@ -480,18 +484,6 @@ func (in *interp) unset(name string) bool {
 		in.history.file = ""
 	}
 	return true
-}
-
-// environ returns the exported variables, sorted as they were set first in real life: by
-// name, which nobody can tell from chance.
-func (in *interp) environ() []string {
-	var out []string
-	for _, name := range slices.Sorted(maps.Keys(in.vars)) {
-		if v := in.vars[name]; v.exported && v.set && v.elems == nil {
-			out = append(out, name+"="+v.str)
-		}
-	}
-	return out
 }
 
 // open opens a file for a redirection.

@@ -61,15 +61,35 @@ func authLog(sh *Shell) []byte {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, l := range a.logins {
-		pid := sh.pid
+		r := m.id.Rand("login " + l.from + strconv.FormatInt(l.in.UnixNano(), 10))
+		pid, port := 1000+r.IntN(max(sh.pid-1000, 1)), 1024+r.IntN(60000)
+		if sh.owns(l) {
+			pid, port = sh.pid, int(sh.from.Port())
+		}
+		uid := sh.uid(l.user)
 		if l.telnet {
-			line(l.in, fmt.Sprintf("login[%d]: pam_unix(login:session): session opened for user %s(uid=%d) by LOGIN(uid=0)", pid, l.user, m.uidOf(l.user)))
+			line(l.in, fmt.Sprintf("login[%d]: pam_unix(login:session): session opened for user %s(uid=%d) by LOGIN(uid=0)", pid, l.user, uid))
 			continue
 		}
-		line(l.in, fmt.Sprintf("sshd[%d]: Accepted password for %s from %s port %d ssh2", pid, l.user, l.from, sh.from.Port()))
-		line(l.in, fmt.Sprintf("sshd[%d]: pam_unix(sshd:session): session opened for user %s by (uid=0)", pid, l.user))
+		line(l.in, fmt.Sprintf("sshd[%d]: Accepted password for %s from %s port %d ssh2", pid, l.user, l.from, port))
+		line(l.in, fmt.Sprintf("sshd[%d]: pam_unix(sshd:session): session opened for user %s(uid=%d) by (uid=0)", pid, l.user, uid))
+		if !l.out.IsZero() {
+			line(l.out, fmt.Sprintf("sshd[%d]: pam_unix(sshd:session): session closed for user %s", pid, l.user))
+		}
 	}
 	return []byte(b.String())
+}
+
+// uid is the number of a user that has logged in. It asks the machine alone, because logs
+// are read while the files of the log-in are locked.
+func (sh *Shell) uid(user string) int {
+	if a, ok := sh.m.known(user); ok {
+		return a.uid
+	}
+	if user == sh.user.name {
+		return sh.user.uid
+	}
+	return 1000 + len(sh.m.users())
 }
 
 func publicAddr(r *rand.Rand) string {

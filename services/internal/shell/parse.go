@@ -102,6 +102,9 @@ func (in *interp) eval(text string) {
 		in.status = 1
 		return
 	}
+	if in.flag == "c" && in.text == "" {
+		in.text = text
+	}
 	in.depth++
 	defer func() { in.depth-- }()
 	in.runText(text)
@@ -109,6 +112,7 @@ func (in *interp) eval(text string) {
 
 // runText runs text line by line. A here-document that is not ended is, with a warning.
 func (in *interp) runText(text string) {
+	text = in.plainLet(text)
 	skip := 0 // statements that have run
 	for range 8 {
 		n := 0

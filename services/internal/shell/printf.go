@@ -29,7 +29,7 @@ func builtinEcho(in *interp, args []string) int {
 	s := strings.Join(args, " ")
 	if decode {
 		var stop bool
-		if s, stop = escapes(s, true); stop {
+		if s, stop = in.escapes(s, true); stop {
 			newline = false
 		}
 	}
@@ -121,7 +121,7 @@ func (f *formatter) once(b *strings.Builder, spec string) {
 			if j == i+1 && j < len(spec) {
 				j++
 			}
-			s, _ := escapes(spec[i:j], false)
+			s, _ := f.in.escapes(spec[i:j], false)
 			f.in.grow(len(s))
 			b.WriteString(s)
 			i = j
@@ -179,6 +179,11 @@ func (f *formatter) conversion(b *strings.Builder, spec string, i int) int {
 	}
 	verb := spec[i]
 	i++
+	if verb == 'q' && f.in.kind == dash {
+		f.in.errorf("printf: %%q: invalid directive")
+		f.status, f.stop = 2, true
+		return i
+	}
 	width, precision = min(width, maxWidth), min(precision, maxWidth)
 	f.in.grow(width + precision)
 	layout := "%" + flags
@@ -195,7 +200,7 @@ func (f *formatter) conversion(b *strings.Builder, spec string, i int) int {
 		s, _ := f.next()
 		if verb == 'b' {
 			var stop bool
-			if s, stop = escapes(s, true); stop {
+			if s, stop = f.in.escapes(s, true); stop {
 				f.stop = true
 			}
 		} else if verb == 'q' {

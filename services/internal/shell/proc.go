@@ -19,10 +19,14 @@ type process struct {
 	cpu       time.Duration
 	vsz, rss  int // KiB
 	cmd       string
+	name      string // of the program where cmd does not tell
 }
 
 // comm is the name of the program.
 func (p *process) comm() string {
+	if p.name != "" {
+		return p.name
+	}
 	if strings.HasPrefix(p.cmd, "[") {
 		return strings.Trim(p.cmd, "[]")
 	}
@@ -50,6 +54,9 @@ func (m *Machine) daemons() []process {
 		initCmd = "/usr/lib/systemd/systemd --switched-root --system --deserialize 31"
 	}
 	add(1, 0, "root", "Ss", 0, 167840, 11780, 2e-5, initCmd)
+	if m.distro.family != "alpine" {
+		out[0].name = "systemd"
+	}
 	for i, k := range []string{"kthreadd", "rcu_gp", "rcu_par_gp", "slub_flushwq", "netns", "kworker/0:0H-events_highpri", "mm_percpu_wq", "rcu_tasks_kthread", "ksoftirqd/0", "rcu_preempt", "migration/0", "cpuhp/0", "kdevtmpfs", "inet_frag_wq", "kauditd", "khungtaskd", "oom_reaper", "writeback", "kcompactd0", "ksmd", "khugepaged", "kintegrityd", "kblockd", "blkcg_punt_bio", "kswapd0", "kthrotld", "scsi_eh_0", "scsi_tmf_0", "jbd2/" + m.hw.disk + "1-8", "ext4-rsv-conver"} {
 		stat, ppid := "I<", 2
 		if k == "kthreadd" {
@@ -129,31 +136,6 @@ func (sh *Shell) holder(tty string) process {
 		p.cmd = "/usr/sbin/telnetd"
 	}
 	return p
-}
-
-// table is the process table with the shell that asks and the program that asks.
-func (c *call) table() []process {
-	list := c.sh.processes()
-	tty := "?"
-	stat := "Ss"
-	cmd := c.interp.name
-	if c.term != nil {
-		tty = c.sh.tty
-	}
-	parent := c.pid
-	if c.flag == "c" {
-		cmd += " -c " + c.text
-	}
-	if c.kind == bash && c.flag == "c" && !strings.ContainsAny(c.text, ";&|\n`$(") { // bash becomes its only command
-		parent = c.sh.pid
-	} else {
-		list = append(list, process{pid: c.pid, ppid: c.sh.pid, user: c.cred.name, tty: tty, stat: stat, start: c.started, vsz: 8104, rss: 5216, cmd: cmd})
-	}
-	for _, j := range c.running() {
-		list = append(list, process{pid: j.pid, ppid: c.pid, user: c.cred.name, tty: tty, stat: "S", start: c.started, vsz: 5464, rss: 884, cmd: j.text})
-	}
-	list = append(list, process{pid: c.sh.m.newPID(), ppid: parent, user: c.cred.name, tty: tty, stat: "R+", start: c.sh.m.now(), vsz: 11084, rss: 4380, cmd: strings.Join(c.args, " ")})
-	return list
 }
 
 func (in *interp) running() []*job {
@@ -278,8 +260,11 @@ func procDirs(sh *Shell) []entry {
 	for _, p := range append(sh.processes(), process{pid: sh.pid + 1, ppid: sh.pid, user: sh.user.name, tty: "?", stat: "S", start: sh.since, vsz: 8104, rss: 5216, cmd: "-" + shellName(sh.m.distro.login)}) {
 		out = append(out, entry{strconv.Itoa(p.pid), procDir(sh, p)})
 	}
-	self := procDir(sh, process{pid: sh.pid + 1, ppid: sh.pid, user: sh.user.name, stat: "R", start: sh.since, vsz: 8104, rss: 5216, cmd: shellName(sh.m.distro.login)})
-	return append(out, entry{"self", self})
+	self := process{pid: sh.pid + 1, ppid: sh.pid, user: sh.user.name, stat: "R", start: sh.since, vsz: 8104, rss: 5216, cmd: shellName(sh.m.distro.login)}
+	if p := sh.self.Load(); p != nil {
+		self = *p
+	}
+	return append(out, entry{"self", procDir(sh, self)})
 }
 
 // uidOf is the number of a process's owner, whose name ps may have cut.
@@ -331,7 +316,7 @@ func procDir(sh *Shell, p process) *node {
 	}
 	kids = append(kids,
 		entry{"fd", dir(entry{"0", link("/dev/null")}, entry{"1", link("/dev/null")}, entry{"2", link("/dev/null")})},
-		entry{"maps", file(0o444, fmt.Sprintf("55d0c4a5e000-55d0c4a8d000 r--p 00000000 08:01 %d                     %s\n7ffd0b7e9000-7ffd0b80a000 rw-p 00000000 00:00 0                          [stack]\n", 131000+p.pid, exe))},
+		entry{"maps", file(0o444, fmt.Sprintf("55d0c4a5e000-55d0c4a8d000 r--p 00000000 %02x:%02x %d                     %s\n7ffd0b7e9000-7ffd0b80a000 rw-p 00000000 00:00 0                          [stack]\n", sh.m.hw.device()>>8, sh.m.hw.device()&0xff, 131000+p.pid, exe))},
 		entry{"mounts", file(0o444, sh.m.mounts())},
 		entry{"root", link("/")},
 		entry{"stat", file(0o444, fmt.Sprintf("%d (%s) S %d %d %d 0 -1 4194560 1000 0 0 0 2 1 0 0 20 0 1 0 %d %d %d\n", p.pid, name, p.ppid, p.pid, p.pid, int64(p.start.Sub(sh.m.boot()).Seconds()*100), p.vsz<<10, p.rss>>2))},
@@ -341,18 +326,16 @@ func procDir(sh *Shell, p process) *node {
 }
 
 func (m *Machine) cpuinfo() string {
-	model := 79
+	cpu := cpuOf(m.hw.cpu)
 	var b strings.Builder
 	for i := range m.hw.cores {
-		fmt.Fprintf(&b, "processor\t: %d\nvendor_id\t: GenuineIntel\ncpu family\t: 6\nmodel\t\t: %d\nmodel name\t: %s\nstepping\t: 1\nmicrocode\t: 0x1\ncpu MHz\t\t: %.3f\ncache size\t: 16384 KB\nphysical id\t: %d\nsiblings\t: 1\ncore id\t\t: 0\ncpu cores\t: 1\napicid\t\t: %d\ninitial apicid\t: %d\nfpu\t\t: yes\nfpu_exception\t: yes\ncpuid level\t: 13\nwp\t\t: yes\nflags\t\t: %s\nbugs\t\t: cpu_meltdown spectre_v1 spectre_v2 spec_store_bypass l1tf mds swapgs taa itlb_multihit mmio_stale_data\nbogomips\t: %.2f\nclflush size\t: 64\ncache_alignment\t: 64\naddress sizes\t: 40 bits physical, 48 bits virtual\npower management:\n\n",
-			i, model, m.hw.cpu, m.hw.mhz, i, i, i, cpuFlags, 2*m.hw.mhz)
+		fmt.Fprintf(&b, "processor\t: %d\nvendor_id\t: GenuineIntel\ncpu family\t: 6\nmodel\t\t: %d\nmodel name\t: %s\nstepping\t: %d\nmicrocode\t: 0x1\ncpu MHz\t\t: %.3f\ncache size\t: 16384 KB\nphysical id\t: %d\nsiblings\t: 1\ncore id\t\t: 0\ncpu cores\t: 1\napicid\t\t: %d\ninitial apicid\t: %d\nfpu\t\t: yes\nfpu_exception\t: yes\ncpuid level\t: 13\nwp\t\t: yes\nflags\t\t: %s\nbugs\t\t: cpu_meltdown spectre_v1 spectre_v2 spec_store_bypass l1tf mds swapgs taa itlb_multihit mmio_stale_data\nbogomips\t: %.2f\nclflush size\t: 64\ncache_alignment\t: 64\naddress sizes\t: 40 bits physical, 48 bits virtual\npower management:\n\n",
+			i, cpu.model, m.hw.cpu, cpu.stepping, m.hw.mhz, i, i, i, cpu.flags, 2*m.hw.mhz)
 	}
 	return b.String()
 }
 
-const cpuFlags = "fpu vme de pse tsc msr pae mce cx8 apic sep mtrr pge mca cmov pat pse36 clflush mmx fxsr sse sse2 ss syscall nx pdpe1gb rdtscp lm constant_tsc arch_perfmon rep_good nopl xtopology cpuid tsc_known_freq pni pclmulqdq ssse3 fma cx16 pcid sse4_1 sse4_2 x2apic movbe popcnt tsc_deadline_timer aes xsave avx f16c rdrand hypervisor lahf_lm abm 3dnowprefetch cpuid_fault pti ssbd ibrs ibpb fsgsbase tsc_adjust bmi1 avx2 smep bmi2 erms invpcid rdseed adx smap xsaveopt arat"
-
-// memory is how the machine's memory is used, in KiB.
+// memoryUse is how the machine's memory is used, in KiB.
 func (m *Machine) memoryUse() (total, free, available, buffers, cached int) {
 	total = m.hw.memKB
 	r := m.id.Rand("memory " + strconv.FormatInt(m.now().Unix()/300, 10))
@@ -511,7 +494,8 @@ func (m *Machine) dmesg() string {
 	line(0, "Hypervisor detected: %s", m.hw.virt)
 	line(0.000002, "tsc: Detected %.3f MHz processor", m.hw.mhz)
 	line(0.02, "Memory: %dK/%dK available", m.hw.memKB, m.hw.memKB+98304)
-	line(0.1, "smpboot: CPU0: %s (family: 0x6, model: 0x4f, stepping: 0x1)", m.hw.cpu)
+	cpu := cpuOf(m.hw.cpu)
+	line(0.1, "smpboot: CPU0: %s (family: 0x6, model: 0x%x, stepping: 0x%x)", m.hw.cpu, cpu.model, cpu.stepping)
 	line(0.2, "smp: Brought up 1 node, %d CPUs", m.hw.cores)
 	line(0.3, "PCI: Using configuration type 1 for base access")
 	line(0.4, "NET: Registered PF_INET6 protocol family")

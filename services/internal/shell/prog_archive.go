@@ -189,13 +189,13 @@ func progTar(c *call) int {
 	case 'c':
 		return c.tarCreate(file, dir, names, verbose, zip || strings.HasSuffix(file, ".gz") || strings.HasSuffix(file, ".tgz"))
 	case 'x', 't':
-		return c.tarRead(file, dir, names, mode == 'x', verbose, strip)
+		return c.tarRead(file, dir, names, mode == 'x', verbose, zip, strip)
 	}
 	c.errln("tar: You must specify one of the '-Acdtrux', '--delete' or '--test-label' options\nTry 'tar --help' or 'tar --usage' for more information.")
 	return 2
 }
 
-func (c *call) tarRead(file, dir string, names []string, extract, verbose bool, strip int) int {
+func (c *call) tarRead(file, dir string, names []string, extract, verbose, zip bool, strip int) int {
 	if file == "" {
 		file = "-"
 	}
@@ -204,7 +204,16 @@ func (c *call) tarRead(file, dir string, names []string, extract, verbose bool, 
 		c.errln("tar: " + file + ": Cannot open: " + reason(err) + "\ntar: Error is not recoverable: exiting now")
 		return 2
 	}
-	if len(b) > 2 && b[0] == 0x1f && b[1] == 0x8b {
+	gzipped := len(b) > 2 && b[0] == 0x1f && b[1] == 0x8b
+	if zip && !gzipped {
+		why := "not in gzip format"
+		if len(b) == 0 {
+			why = "unexpected end of file"
+		}
+		c.errln("\ngzip: stdin: " + why + "\ntar: Child returned status 1\ntar: Error is not recoverable: exiting now")
+		return 2
+	}
+	if gzipped {
 		if b, err = c.readGzip(b); err != nil {
 			c.errln("\ngzip: stdin: unexpected end of file\ntar: Child returned status 1\ntar: Error is not recoverable: exiting now")
 			return 2
@@ -215,11 +224,13 @@ func (c *call) tarRead(file, dir string, names []string, extract, verbose bool, 
 	for {
 		c.use.step(c.ctx)
 		h, err := r.Next()
-		if err == io.EOF {
+		if err == io.EOF && (count > 0 || len(b) >= 1024) {
 			return 0
 		}
 		if err != nil {
-			if count == 0 {
+			if count == 0 && len(b) >= 512 {
+				c.errln("tar: This does not look like a tar archive\ntar: Skipping to next header\ntar: Exiting with failure status due to previous errors")
+			} else if count == 0 {
 				c.errln("tar: This does not look like a tar archive\ntar: Exiting with failure status due to previous errors")
 			} else {
 				c.errln("tar: Unexpected EOF in archive\ntar: Error is not recoverable: exiting now")

@@ -8,12 +8,22 @@ import (
 
 // progClient is any client that cannot reach anything: ssh, telnet, nc, ftp, scp and so on.
 func progClient(c *call) int {
-	opts, operands := c.flags("pPlioLRDFbcmwexsqOWISJBEQ")
+	valued := "pPlioLRDFbcmwexsqOWISJBEQ"
+	if c.name == "nc" || c.name == "netcat" {
+		valued = "IiMmOPpqsTVWwXxec"
+	}
+	opts, operands := c.flags(valued)
 	port := map[string]string{"ssh": "22", "scp": "22", "sftp": "22", "rsync": "873", "telnet": "23", "ftp": "21", "mysql": "3306", "redis-cli": "6379", "psql": "5432", "mongo": "27017"}[c.name]
 	if p, ok := valueOf(opts, "-p", "-P"); ok && p != "" {
 		port = p
 	}
 	host := ""
+	switch c.name {
+	case "nc", "netcat":
+		if has(opts, "-l") {
+			return c.netcatListens(opts, operands, port)
+		}
+	}
 	switch c.name {
 	case "scp", "rsync":
 		for _, o := range operands {
@@ -120,11 +130,6 @@ func (c *call) clientUsage(opts []option) int {
 		c.errln("usage: ssh [-46AaCfGgKkMNnqsTtVvXxYy] [-B bind_interface]\n           [-b bind_address] [-c cipher_spec] [-D [bind_address:]port]\n           [-E log_file] [-e escape_char] [-F configfile] [-I pkcs11]\n           [-i identity_file] [-J [user@]host[:port]] [-L address]\n           [-l login_name] [-m mac_spec] [-O ctl_cmd] [-o option] [-p port]\n           [-Q query_option] [-R address] [-S ctl_path] [-W host:port]\n           [-w local_tun[:remote_tun]] destination [command [argument ...]]")
 		return 255
 	case "nc", "netcat", "ncat":
-		if has(opts, "-l") {
-			c.flush()
-			c.sleepFor(maxCommandT)
-			return 0
-		}
 		c.errln("usage: nc [-46CDdFhklNnrStUuvZz] [-I length] [-i interval] [-M ttl]\n\t  [-m minttl] [-O length] [-P proxy_username] [-p source_port]\n\t  [-q seconds] [-s sourceaddr] [-T keyword] [-V rtable] [-W recvlimit]\n\t  [-w timeout] [-X proxy_protocol] [-x proxy_address[:port]]\n\t  [destination] [port]")
 		return 1
 	case "telnet", "ftp":
@@ -141,6 +146,42 @@ func (c *call) clientUsage(opts []option) int {
 	}
 	c.errln("usage: " + c.name + " [options] [user@]host")
 	return 1
+}
+
+// netcatListens waits for a caller who never comes.
+func (c *call) netcatListens(opts []option, operands []string, port string) int {
+	host := "0.0.0.0"
+	switch len(operands) {
+	case 0:
+	case 1:
+		port = operands[0]
+	default:
+		host, port = operands[0], operands[1]
+	}
+	n, err := strconv.Atoi(port)
+	switch {
+	case port == "":
+		c.errln("nc: missing port number")
+		return 1
+	case err != nil:
+		c.errln("nc: service \"" + port + "\" unknown")
+		return 1
+	case n < 1 || n > 65535:
+		c.errln("nc: port number " + map[bool]string{true: "too small: ", false: "too large: "}[n < 1] + port)
+		return 1
+	case c.sh.m.listens(port) && !has(opts, "-u"):
+		c.errln("nc: Address already in use")
+		return 1
+	case n < 1024 && c.cred.uid != 0:
+		c.errln("nc: Permission denied")
+		return 1
+	}
+	if has(opts, "-v") {
+		c.errln(map[bool]string{true: "Bound", false: "Listening"}[has(opts, "-u")] + " on " + host + " " + port)
+	}
+	c.flush()
+	c.sleepFor(maxCommandT)
+	return 0
 }
 
 func (c *call) netcat(opts []option, operands []string, host, port string) int {

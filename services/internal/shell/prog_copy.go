@@ -268,6 +268,9 @@ func progRm(c *call) int {
 	status := 0
 	for _, name := range operands {
 		trimmed := strings.TrimRight(name, "/")
+		if trimmed == "" && name != "" {
+			trimmed = "/"
+		}
 		if base := path.Base(trimmed); base == "." || base == ".." {
 			c.errorf("refusing to remove '.' or '..' directory: skipping '%s'", name)
 			status = 1
@@ -314,7 +317,7 @@ func (c *call) removeTree(name string, i *info, verbose bool, depth int) bool {
 			return false
 		}
 		for _, k := range list {
-			if !c.removeTree(name+"/"+k.name, k, verbose, depth+1) {
+			if !c.removeTree(strings.TrimSuffix(name, "/")+"/"+k.name, k, verbose, depth+1) {
 				ok = false
 			}
 		}

@@ -89,27 +89,17 @@ func progSleep(c *call) int {
 		c.try()
 		return 1
 	}
-	var total float64
+	var total time.Duration
 	for _, a := range c.args[1:] {
-		unit := 1.0
-		s := a
-		for suffix, u := range map[string]float64{"s": 1, "m": 60, "h": 3600, "d": 86400} {
-			if t, ok := strings.CutSuffix(a, suffix); ok {
-				s, unit = t, u
-			}
-		}
-		x, err := strconv.ParseFloat(s, 64)
-		if a == "infinity" || a == "inf" {
-			x, err = 1e9, nil
-		}
-		if err != nil || x < 0 {
+		d, ok := interval(a)
+		if !ok {
 			c.errorf("invalid time interval ‘%s’", a)
 			c.try()
 			return 1
 		}
-		total += x * unit
+		total = min(total+d, maxCommandT)
 	}
 	c.flush()
-	c.sleepFor(time.Duration(min(total, maxCommandT.Seconds()) * float64(time.Second)))
+	c.sleepFor(total)
 	return 0
 }

@@ -144,6 +144,34 @@ func progDf(c *call) int {
 		}
 		table = append(table, line)
 	}
+	if has(opts, "-i", "--inodes") {
+		inodes := func(n int64) string {
+			if h && n > 0 {
+				return human(n)
+			}
+			return strconv.FormatInt(n, 10)
+		}
+		table = [][]string{{"Filesystem", "Inodes", "IUsed", "IFree", "IUse%", "Mounted on"}}
+		for _, r := range rows {
+			total, used := mem/4, int64(1)
+			switch r.mount {
+			case "/":
+				total = int64(m.hw.diskGB) << 16
+				used = 31_000 + m.id.Rand("inodes").Int64N(total/8)
+			case "/dev":
+				used = 330
+			case "/run":
+				used = 480
+			}
+			table = append(table, []string{r.dev, inodes(total), inodes(used), inodes(total - used), strconv.FormatInt((used*100+total-1)/total, 10) + "%", r.mount})
+			if has(opts, "-T") {
+				table[len(table)-1] = slices.Insert(table[len(table)-1], 1, r.typ)
+			}
+		}
+		if has(opts, "-T") {
+			table[0] = slices.Insert(table[0], 1, "Type")
+		}
+	}
 	left := 1
 	if has(opts, "-T") {
 		left = 2

@@ -6,6 +6,7 @@ import (
 	"crypto/sha1"
 	"crypto/sha256"
 	"crypto/sha512"
+	"encoding/base32"
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
@@ -102,7 +103,12 @@ func progYes(c *call) int {
 	}
 }
 
+// progBase64 is base64 and base32.
 func progBase64(c *call) int {
+	encoding := base64Letters
+	if c.name == "base32" {
+		encoding = base32Letters
+	}
 	opts, operands := c.flags("w", "--wrap")
 	wrap := 76
 	if w, ok := valueOf(opts, "-w", "--wrap"); ok {
@@ -116,20 +122,8 @@ func progBase64(c *call) int {
 	status := 0
 	status = max(status, c.each(operands, func(_ string, b []byte) {
 		if has(opts, "-d", "-D", "--decode") {
-			clean := bytes.Map(func(r rune) rune {
-				if r == '\n' || has(opts, "-i") && !strings.ContainsRune("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=", r) {
-					return -1
-				}
-				return r
-			}, b)
-			out := make([]byte, base64.StdEncoding.DecodedLen(len(clean)))
-			n, err := base64.StdEncoding.Decode(out, clean)
-			if err != nil {
-				if m, err := base64.RawStdEncoding.Decode(out, bytes.TrimRight(clean, "=")); err == nil && m > n {
-					n = m
-				}
-			}
-			c.printBytes(out[:n])
+			out, err := encoding.decode(b, has(opts, "-i", "--ignore-garbage"))
+			c.printBytes(out)
 			if err != nil {
 				c.errorf("invalid input")
 				status = 1
@@ -137,7 +131,7 @@ func progBase64(c *call) int {
 			return
 		}
 		c.grow(len(b) * 3 / 2)
-		s := base64.StdEncoding.EncodeToString(b)
+		s := encoding.encode(b)
 		for wrap > 0 && len(s) > wrap {
 			c.print(s[:wrap] + "\n")
 			s = s[wrap:]
@@ -150,6 +144,39 @@ func progBase64(c *call) int {
 	return status
 }
 
+// letters is an encoding of bytes in letters.
+type letters struct {
+	alphabet     string
+	encode       func([]byte) string
+	length       func(int) int
+	strict, open func(dst, src []byte) (int, error) // with padding and without
+}
+
+var (
+	base64Letters = letters{"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=", base64.StdEncoding.EncodeToString,
+		base64.StdEncoding.DecodedLen, base64.StdEncoding.Decode, base64.RawStdEncoding.Decode}
+	base32Letters = letters{"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567=", base32.StdEncoding.EncodeToString,
+		base32.StdEncoding.DecodedLen, base32.StdEncoding.Decode, base32.StdEncoding.WithPadding(base32.NoPadding).Decode}
+)
+
+// decode returns what can be decoded, with an error when that is not all.
+func (l letters) decode(b []byte, skipGarbage bool) ([]byte, error) {
+	clean := bytes.Map(func(r rune) rune {
+		if r == '\n' || skipGarbage && !strings.ContainsRune(l.alphabet, r) {
+			return -1
+		}
+		return r
+	}, b)
+	out := make([]byte, l.length(len(clean))+8)
+	n, err := l.strict(out, clean)
+	if err != nil {
+		if m, err := l.open(out, bytes.TrimRight(clean, "=")); err == nil && m > n {
+			n = m
+		}
+	}
+	return out[:n], err
+}
+
 func progSum(c *call) int {
 	opts, operands := c.flags("")
 	hash := func(b []byte) string {
@@ -159,6 +186,12 @@ func progSum(c *call) int {
 			return hex.EncodeToString(s[:])
 		case "sha1sum":
 			s := sha1.Sum(b)
+			return hex.EncodeToString(s[:])
+		case "sha224sum":
+			s := sha256.Sum224(b)
+			return hex.EncodeToString(s[:])
+		case "sha384sum":
+			s := sha512.Sum384(b)
 			return hex.EncodeToString(s[:])
 		case "sha512sum":
 			s := sha512.Sum512(b)

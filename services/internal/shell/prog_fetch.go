@@ -33,6 +33,15 @@ func target(raw string) (full, host, port, file string) {
 	return full, host, port, file
 }
 
+const curlSchemes = "dict file ftp ftps gopher gophers http https imap imaps ldap ldaps mqtt pop3 pop3s rtmp rtsp scp sftp smb smbs smtp smtps telnet tftp"
+
+// unsupported returns the scheme of a URL that is not among schemes.
+func unsupported(raw, schemes string) (scheme string, ok bool) {
+	scheme, _, ok = strings.Cut(raw, "://")
+	scheme = strings.ToLower(scheme)
+	return scheme, ok && scheme != "" && !strings.ContainsAny(scheme, "/?#.:") && !slices.Contains(strings.Fields(schemes), scheme)
+}
+
 // netWait is how long a program waits for an answer that does not come, shortened.
 const netWait = 3 * time.Second
 
@@ -54,6 +63,15 @@ func progWget(c *call) int {
 	quiet := has(opts, "-q", "--quiet") || slices.ContainsFunc(opts, func(o option) bool { return o.name == "-q" })
 	status := 0
 	for _, raw := range operands {
+		if scheme, ok := unsupported(raw, "http https ftp ftps"); ok {
+			status = 1
+			if c.busybox() {
+				c.errln("wget: not an http or ftp url: " + raw)
+			} else {
+				c.errln(raw + ": Unsupported scheme ‘" + scheme + "’.")
+			}
+			continue
+		}
 		full, host, port, file := target(raw)
 		out := output
 		if out == "" {
@@ -156,6 +174,12 @@ func progCurl(c *call) int {
 		out := output
 		if has(opts, "-O", "--remote-name") {
 			out = file
+		}
+		if scheme, ok := unsupported(raw, curlSchemes); ok {
+			if status = 1; !silent {
+				c.errln("curl: (1) Protocol \"" + scheme + "\" not supported or disabled in libcurl")
+			}
+			continue
 		}
 		if local, ok := strings.CutPrefix(raw, "file://"); ok {
 			b, err := c.contents(local)

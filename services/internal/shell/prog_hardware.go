@@ -7,18 +7,23 @@ import (
 )
 
 func progNproc(c *call) int {
+	opts, operands := c.flags("", "--ignore")
+	if status, ok := c.only(opts, operands, "--all", "--ignore"); !ok {
+		return status
+	}
 	c.printf("%d\n", c.sh.m.hw.cores)
 	return 0
 }
 
 func progLscpu(c *call) int {
 	h := c.sh.m.hw
+	cpu := cpuOf(h.cpu)
 	online := "0"
 	if h.cores > 1 {
 		online = fmt.Sprintf("0-%d", h.cores-1)
 	}
-	c.printf("Architecture:                       x86_64\nCPU op-mode(s):                     32-bit, 64-bit\nAddress sizes:                      40 bits physical, 48 bits virtual\nByte Order:                         Little Endian\nCPU(s):                             %d\nOn-line CPU(s) list:                %s\nVendor ID:                          GenuineIntel\nModel name:                         %s\nCPU family:                         6\nModel:                              79\nThread(s) per core:                 1\nCore(s) per socket:                 1\nSocket(s):                          %d\nStepping:                           1\nBogoMIPS:                           %.2f\nFlags:                              %s\nHypervisor vendor:                  %s\nVirtualization type:                full\nL1d cache:                          %d KiB (%d instances)\nL1i cache:                          %d KiB (%d instances)\nL2 cache:                           %d MiB (%d instances)\nL3 cache:                           %d MiB (%d instances)\nNUMA node(s):                       1\nNUMA node0 CPU(s):                  %s\n",
-		h.cores, online, h.cpu, h.cores, 2*h.mhz, cpuFlags, h.virt, 32*h.cores, h.cores, 32*h.cores, h.cores, 4*h.cores, h.cores, 16*h.cores, h.cores, online)
+	c.printf("Architecture:                       x86_64\nCPU op-mode(s):                     32-bit, 64-bit\nAddress sizes:                      40 bits physical, 48 bits virtual\nByte Order:                         Little Endian\nCPU(s):                             %d\nOn-line CPU(s) list:                %s\nVendor ID:                          GenuineIntel\nModel name:                         %s\nCPU family:                         6\nModel:                              %d\nThread(s) per core:                 1\nCore(s) per socket:                 1\nSocket(s):                          %d\nStepping:                           %d\nBogoMIPS:                           %.2f\nFlags:                              %s\nHypervisor vendor:                  %s\nVirtualization type:                full\nL1d cache:                          %d KiB (%d instances)\nL1i cache:                          %d KiB (%d instances)\nL2 cache:                           %d MiB (%d instances)\nL3 cache:                           %d MiB (%d instances)\nNUMA node(s):                       1\nNUMA node0 CPU(s):                  %s\n",
+		h.cores, online, h.cpu, cpu.model, h.cores, cpu.stepping, 2*h.mhz, cpu.flags, h.virt, 32*h.cores, h.cores, 32*h.cores, h.cores, 4*h.cores, h.cores, 16*h.cores, h.cores, online)
 	return 0
 }
 
@@ -105,6 +110,54 @@ func progModprobe(c *call) int {
 	return 0
 }
 
+func progUmount(c *call) int {
+	opts, operands := c.flags("tO")
+	for _, o := range opts {
+		if len(o.name) == 2 && !strings.Contains("aAcdfilnOqRrtvhV", o.name[1:]) {
+			return c.badOption(o.name)
+		}
+	}
+	if len(operands) == 0 {
+		if has(opts, "-a", "--all") {
+			return 0
+		}
+		c.errorf("bad usage")
+		c.try()
+		return 1
+	}
+	status := 0
+	for _, name := range operands {
+		status = 32
+		switch {
+		case c.cred.uid != 0:
+			c.errorf("%s: must be superuser to unmount.", name)
+		case c.mounted(name):
+			c.errorf("%s: target is busy.", name)
+		default:
+			if _, err := c.files().stat("stat", name, true); err != nil {
+				c.errorf("%s: no mount point specified.", name)
+			} else {
+				c.errorf("%s: not mounted.", name)
+			}
+		}
+	}
+	return status
+}
+
+// mounted reports whether a file system is mounted at name, or from a device of that name.
+func (c *call) mounted(name string) bool {
+	real, err := c.files().RealPath(name)
+	if err != nil {
+		return false
+	}
+	for l := range strings.Lines(c.sh.m.mounts()) {
+		if f := strings.Fields(l); f[1] == real || f[0] == real {
+			return true
+		}
+	}
+	return false
+}
+
 func progMount(c *call) int {
 	_, operands := c.flags("tooL")
 	if len(operands) == 0 {
@@ -118,13 +171,9 @@ func progMount(c *call) int {
 		c.errorf("%s: must be superuser to use %s.", operands[len(operands)-1], c.name)
 		return 1
 	}
-	if c.name == "umount" {
-		c.errorf("%s: target is busy.", operands[0])
-		return 32
-	}
 	if len(operands) > 1 {
 		if _, err := c.files().stat("stat", operands[1], true); err != nil {
-			c.errorf("%s: mount point does not exist.", operands[1])
+			c.errln("mount: " + operands[1] + ": mount point does not exist.\n       dmesg(1) may have more information after failed mount system call.")
 			return 32
 		}
 	}
@@ -134,11 +183,8 @@ func progMount(c *call) int {
 
 func progLsblk(c *call) int {
 	h := c.sh.m.hw
-	major := "  8"
-	if h.disk == "vda" {
-		major = "254"
-	}
-	c.printf("NAME   MAJ:MIN RM  SIZE RO TYPE MOUNTPOINTS\n%s    %s:0    0 %4dG  0 disk \n└─%s1 %s:1    0 %4dG  0 part /\n", h.disk, major, h.diskGB, h.disk, major, h.diskGB)
+	major := h.device() >> 8
+	c.printf("NAME   MAJ:MIN RM  SIZE RO TYPE MOUNTPOINTS\n%s    %3d:0    0 %4dG  0 disk \n└─%s1 %3d:1    0 %4dG  0 part /\n", h.disk, major, h.diskGB, h.disk, major, h.diskGB)
 	return 0
 }
 

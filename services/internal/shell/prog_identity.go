@@ -138,9 +138,26 @@ func progWhoami(c *call) int {
 }
 
 func progHostname(c *call) int {
-	opts, operands := c.flags("F")
+	opts, operands := c.flags("F", "--file")
 	m := c.sh.m
+	if !c.known(opts, hostnameUsage, "-a", "--alias", "-A", "--all-fqdns", "-b", "--boot", "-d", "--domain", "-f", "--fqdn", "--long", "-F", "--file", "-i", "--ip-address", "-I", "--all-ip-addresses", "-s", "--short", "-y", "--yp", "--nis", "-V", "--version", "-h", "--help") {
+		return 255
+	}
 	switch {
+	case len(operands) > 1:
+		c.errln(hostnameUsage)
+		return 255
+	case has(opts, "-V"):
+		c.print(m.versionText("hostname"))
+	case has(opts, "-h", "--help"):
+		c.print(hostnameUsage + "\n")
+	case has(opts, "-a", "--alias"):
+		c.print("\n")
+	case has(opts, "-A", "--all-fqdns"):
+		c.print(m.id.FQDN() + " \n")
+	case has(opts, "-y", "--yp", "--nis"):
+		c.errorf("Local domain name not set")
+		return 1
 	case has(opts, "-f", "--fqdn", "--long"):
 		c.print(m.id.FQDN() + "\n")
 	case has(opts, "-I", "--all-ip-addresses"):

@@ -8,11 +8,23 @@ import (
 	"time"
 )
 
+const uptimeUsage = "\nUsage:\n uptime [options]\n\nOptions:\n -p, --pretty   show uptime in pretty format\n -h, --help     display this help and exit\n -s, --since    system up since\n -V, --version  output version information and exit\n\nFor more details see uptime(1)."
+
 func progUptime(c *call) int {
 	m := c.sh.m
 	now := m.now()
-	opts, _ := c.flags("")
+	opts, operands := c.flags("")
+	if !c.known(opts, uptimeUsage, "-p", "--pretty", "-s", "--since", "-h", "--help", "-V", "--version") {
+		return 1
+	}
 	switch {
+	case len(operands) > 0:
+		c.errln(uptimeUsage)
+		return 1
+	case has(opts, "-h", "--help"):
+		c.print(strings.TrimPrefix(uptimeUsage, "\n") + "\n")
+	case has(opts, "-V"):
+		c.print(m.versionText("uptime"))
 	case has(opts, "-s", "--since"):
 		c.print(clock(m.boot(), "2006-01-02 15:04:05") + "\n")
 	case has(opts, "-p", "--pretty"):
@@ -47,18 +59,25 @@ func (m *Machine) uptimeLine(users int) string {
 		m.load(now), m.load(now.Add(-5*time.Minute)), m.load(now.Add(-15*time.Minute)))
 }
 
-// open returns the log-ins of this attacker that last.
+// open returns the log-ins of this attacker that last and have a terminal, as far as this
+// one can know: sshd keeps no record of those without one.
 func (sh *Shell) open() []login {
+	sh.mu.Lock()
+	terminal := len(sh.terminals) > 0
+	sh.mu.Unlock()
 	sh.attacker.mu.Lock()
 	defer sh.attacker.mu.Unlock()
 	var out []login
 	for _, l := range sh.attacker.logins {
-		if l.out.IsZero() {
+		if l.out.IsZero() && (terminal || !sh.owns(l)) {
 			out = append(out, l)
 		}
 	}
 	return out
 }
+
+// owns reports whether l is this log-in.
+func (sh *Shell) owns(l login) bool { return l.tty == sh.tty && l.in.Equal(sh.since) }
 
 func (sh *Shell) sessions() int { return len(sh.open()) }
 
@@ -135,6 +154,9 @@ func progLast(c *call) int {
 	sh.attacker.mu.Lock()
 	list := slices.Clone(sh.attacker.logins)
 	sh.attacker.mu.Unlock()
+	if c.term == nil {
+		list = slices.DeleteFunc(list, sh.owns)
+	}
 	slices.Reverse(list)
 	kernel, _ := m.kernel()
 	n := 0

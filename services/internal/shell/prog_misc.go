@@ -64,80 +64,6 @@ func progScreen(c *call) int {
 	return 0
 }
 
-// progPython runs nothing: it answers what people ask to see whether it is there.
-func progPython(c *call) int {
-	perl := c.name == "perl"
-	opts, operands := c.flags("cemW")
-	switch {
-	case has(opts, "-V", "--version") || perl && has(opts, "-v"):
-		if perl {
-			c.print("\nThis is perl 5, version 36, subversion 0 (v5.36.0) built for x86_64-linux-gnu-thread-multi\n(with 61 registered patches, see perl -V for more detail)\n\nCopyright 1987-2022, Larry Wall\n")
-		} else {
-			c.print("Python 3.11.2\n")
-		}
-		return 0
-	}
-	code, ok := valueOf(opts, "-c", "-e")
-	if ok {
-		return c.oneLiner(code, perl)
-	}
-	if len(operands) > 0 {
-		b, err := c.contents(operands[0])
-		if err != nil {
-			if perl {
-				c.errln("Can't open perl script \"" + operands[0] + "\": " + reason(err))
-			} else {
-				c.errln("python3: can't open file '" + c.files().abs(operands[0]) + "': [Errno 2] No such file or directory")
-			}
-			return 2
-		}
-		real, _ := c.files().RealPath(operands[0])
-		c.sh.executed(real, b, "not run")
-		return c.oneLiner(string(b), perl)
-	}
-	b, _ := c.contents("-")
-	if len(b) > 0 {
-		return c.oneLiner(string(b), perl)
-	}
-	return 0
-}
-
-// oneLiner prints what a program that only prints text would print.
-func (c *call) oneLiner(code string, perl bool) int {
-	expr := `^\s*print\s*\(?\s*(?:b)?(?:"([^"\\]*)"|'([^'\\]*)')\s*(\*\s*(\d+))?\s*\)?;?\s*$`
-	if re := c.sh.m.regexps.compile(expr); re != nil && len(code) < 4096 {
-		if m := re.FindStringSubmatch(code); m != nil {
-			text := m[1] + m[2]
-			if n, err := strconv.Atoi(m[4]); err == nil {
-				if n*len(text) > maxVariable {
-					c.errln("MemoryError")
-					return 1
-				}
-				text = strings.Repeat(text, max(n, 0))
-			}
-			c.print(text)
-			if !perl {
-				c.print("\n")
-			}
-			return 0
-		}
-	}
-	if perl {
-		return 0
-	}
-	for _, lib := range []string{"socket", "urllib", "requests", "paramiko"} {
-		if strings.Contains(code, lib) {
-			if lib == "requests" || lib == "paramiko" {
-				c.errln("Traceback (most recent call last):\n  File \"<string>\", line 1, in <module>\nModuleNotFoundError: No module named '" + lib + "'")
-				return 1
-			}
-			c.errln("Traceback (most recent call last):\n  File \"<string>\", line 1, in <module>\nOSError: [Errno 101] Network is unreachable")
-			return 1
-		}
-	}
-	return 0
-}
-
 func progVisudo(c *call) int {
 	c.errln("visudo: no editor found (editor path = /usr/bin/editor)")
 	return 1
@@ -227,16 +153,6 @@ func progExpr(c *call) int {
 	}
 	c.print(out + "\n")
 	if out == "0" || out == "" {
-		return 1
-	}
-	return 0
-}
-
-// progNothing is a program of which only the presence matters.
-func progNothing(c *call) int {
-	if len(c.args) == 1 {
-		c.errorf("missing operand")
-		c.try()
 		return 1
 	}
 	return 0

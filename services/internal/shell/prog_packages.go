@@ -1,7 +1,6 @@
 package shell
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 )
@@ -11,7 +10,7 @@ func progApt(c *call) int {
 	m := c.sh.m
 	_, operands := c.flags("otc")
 	if len(operands) == 0 {
-		c.print("apt 2.6.1 (amd64)\nUsage: apt [options] command\n\napt is a commandline package manager and provides commands for\nsearching and managing as well as querying information about packages.\n")
+		c.print(aptUsage[c.name])
 		return 0
 	}
 	verb, names := operands[0], operands[1:]
@@ -49,7 +48,7 @@ func progApt(c *call) int {
 		c.print("Reading package lists... Done\nBuilding dependency tree... Done\nReading state information... Done\n")
 		var fetch []string
 		for _, n := range names {
-			if slices.ContainsFunc(packages, func(p string) bool { return strings.HasPrefix(p, n+" ") }) || m.hasProgram(n) {
+			if m.hasPackage(n) || m.hasProgram(n) {
 				c.printf("%s is already the newest version.\n", n)
 			} else if !knownPackages[n] {
 				c.errln("E: Unable to locate package " + n)
@@ -85,9 +84,8 @@ func progApt(c *call) int {
 	case "clean", "autoclean", "check":
 	case "list":
 		c.print("Listing... Done\n")
-		for _, p := range packages {
-			f := strings.Fields(p)
-			c.printf("%s/stable,now %s amd64 [installed]\n", f[0], f[1])
+		for _, p := range m.packages() {
+			c.printf("%s/stable,now %s amd64 [installed]\n", p.name, p.version)
 		}
 	case "search", "show", "policy":
 		if verb != "search" {
@@ -114,57 +112,52 @@ func (m *Machine) hasProgram(name string) bool {
 
 var knownPackages = set("gcc g++ make build-essential vim nano git nmap net-tools htop screen tmux unzip zip python3-pip python-is-python3 docker.io docker-compose nginx apache2 mysql-server mariadb-server php php-cli nodejs npm golang-go ruby default-jre masscan hydra telnet ftp tftp-hpa wireguard openvpn tor proxychains4 sshpass jq iftop nload hping3 libcurl4-openssl-dev libssl-dev cmake automake autoconf libtool libuv1-dev libhwloc-dev pip dnsutils whois traceroute lsof strace gdb cron at socat netcat netcat-traditional ncat tcpdump iptables ufw fail2ban certbot redis-server postgresql squid dante-server microsocks 3proxy")
 
-// packages are what dpkg lists: name, version, description.
-var packages = []string{
-	"adduser 3.134 add and remove users and groups", "apt 2.6.1 commandline package manager", "base-files 12.4+deb12u11 Debian base system miscellaneous files",
-	"bash 5.2.15-2+b8 GNU Bourne Again SHell", "bsdutils 1:2.38.1-5+deb12u3 basic utilities from 4.4BSD-Lite", "busybox 1:1.35.0-4+b3 Tiny utilities for small and embedded systems",
-	"ca-certificates 20230311 Common CA certificates", "coreutils 9.1-1 GNU core utilities", "cron 3.0pl1-162 process scheduling daemon", "curl 7.88.1-10+deb12u12 command line tool for transferring data with URL syntax",
-	"dash 0.5.12-2 POSIX-compliant shell", "dpkg 1.21.22 Debian package management system", "e2fsprogs 1.47.0-2 ext2/ext3/ext4 file system utilities", "findutils 4.9.0-4 utilities for finding files",
-	"gawk 1:5.2.1-2 GNU awk, a pattern scanning and processing language", "grep 3.8-5 GNU grep, egrep and fgrep", "gzip 1.12-1 GNU compression utilities", "ifupdown 0.8.41 high level tools to configure network interfaces",
-	"init-system-helpers 1.65.2 helper tools for all init systems", "iproute2 6.1.0-3 networking and traffic control tools", "iptables 1.8.9-2 administration tools for packet filtering and NAT", "iputils-ping 3:20221126-1+deb12u1 Tools to test the reachability of network hosts",
-	"libc6 2.36-9+deb12u10 GNU C Library: Shared libraries", "libssl3 3.0.16-1~deb12u1 Secure Sockets Layer toolkit - shared libraries", "login 1:4.13+dfsg1-1+b1 system login tools", "logrotate 3.21.0-1 Log rotation utility",
-	"mawk 1.3.4.20200120-3.1 Pattern scanning and text processing language", "mount 2.38.1-5+deb12u3 tools for mounting and manipulating filesystems", "netbase 6.4 Basic TCP/IP networking system", "openssh-client 1:9.2p1-2+deb12u6 secure shell (SSH) client",
-	"openssh-server 1:9.2p1-2+deb12u6 secure shell (SSH) server", "passwd 1:4.13+dfsg1-1+b1 change and administer password and group data", "perl-base 5.36.0-7+deb12u2 minimal Perl system", "procps 2:4.0.2-3 /proc file system utilities",
-	"python3 3.11.2-1+b1 interactive high-level object-oriented language", "rsyslog 8.2302.0-1 reliable system and kernel logging daemon", "sed 4.9-1 GNU stream editor for filtering/transforming text", "sudo 1.9.13p3-1+deb12u2 Provide limited super user privileges to specific users",
-	"systemd 252.38-1~deb12u1 system and service manager", "tar 1.34+dfsg-1.2+deb12u1 GNU version of the tar archiving utility", "tzdata 2025b-0+deb12u1 time zone and daylight-saving time data", "udev 252.38-1~deb12u1 /dev/ and hotplug management daemon",
-	"util-linux 2.38.1-5+deb12u3 miscellaneous system utilities", "wget 1.21.3-1+deb12u1 retrieves files from the web", "xz-utils 5.4.1-1 XZ-format compression utilities", "zlib1g 1:1.2.13.dfsg-1 compression library - runtime",
-}
-
-func dpkgStatus(*Machine) string {
-	var b strings.Builder
-	for _, p := range packages {
-		f := strings.SplitN(p, " ", 3)
-		fmt.Fprintf(&b, "Package: %s\nStatus: install ok installed\nPriority: required\nArchitecture: amd64\nVersion: %s\nDescription: %s\n\n", f[0], f[1], f[2])
-	}
-	return b.String()
-}
-
 func progDpkg(c *call) int {
+	m := c.sh.m
 	opts, operands := c.flags("")
 	switch {
 	case has(opts, "-l", "--list"):
 		c.print("Desired=Unknown/Install/Remove/Purge/Hold\n| Status=Not/Inst/Conf-files/Unpacked/halF-conf/Half-inst/trig-aWait/Trig-pend\n|/ Err?=(none)/Reinst-required (Status,Err: uppercase=bad)\n||/ Name                Version                    Architecture Description\n+++-===================-==========================-============-=================================================\n")
 		found := len(operands) == 0
-		for _, p := range packages {
-			f := strings.SplitN(p, " ", 3)
-			if len(operands) > 0 && !slices.ContainsFunc(operands, func(o string) bool { return c.match(o, f[0]) }) {
+		for _, p := range m.packages() {
+			if len(operands) > 0 && !slices.ContainsFunc(operands, func(o string) bool { return c.match(o, p.name) }) {
 				continue
 			}
 			found = true
-			c.printf("ii  %-19s %-26s %-12s %s\n", f[0], f[1], "amd64", f[2])
+			c.printf("ii  %-19s %-26s %-12s %s\n", p.name, p.version, "amd64", p.about)
 		}
 		if !found {
 			c.errln("dpkg-query: no packages found matching " + operands[0])
 			return 1
 		}
 	case has(opts, "-s", "--status"):
-		for _, o := range operands {
-			if !slices.ContainsFunc(packages, func(p string) bool { return strings.HasPrefix(p, o+" ") }) {
+		for i, o := range operands {
+			p, ok := m.findPackage(o)
+			if !ok {
 				c.errln("dpkg-query: package '" + o + "' is not installed and no information is available\nUse dpkg --info (= dpkg-deb --info) to examine archive files.")
 				return 1
 			}
-			c.printf("Package: %s\nStatus: install ok installed\nPriority: required\nArchitecture: amd64\n", o)
+			if i > 0 {
+				c.print("\n")
+			}
+			c.print(p.record())
 		}
+	case has(opts, "-S", "--search"):
+		if len(operands) == 0 {
+			c.errln("dpkg-query: error: --search needs at least one file name pattern argument\n\nUse --help for help about querying packages.")
+			return 2
+		}
+		status := 0
+		for _, o := range operands {
+			name := m.packageOf(c, o)
+			if name == "" {
+				c.errln("dpkg-query: no path found matching pattern " + o)
+				status = 1
+				continue
+			}
+			c.print(name + ": " + o + "\n")
+		}
+		return status
 	case has(opts, "--print-architecture"):
 		c.print("amd64\n")
 	case has(opts, "-i", "--install"):
@@ -214,10 +207,9 @@ func progRpm(c *call) int {
 	opts, operands := c.flags("")
 	if has(opts, "-q") {
 		if has(opts, "-a") {
-			for _, p := range packages {
-				f := strings.Fields(p)
-				v, _, _ := strings.Cut(f[1], "-")
-				c.printf("%s-%s-1.el9.x86_64\n", f[0], strings.TrimPrefix(v, "1:"))
+			for _, p := range c.sh.m.packages() {
+				v, _, _ := strings.Cut(p.version, "-")
+				c.printf("%s-%s-1.el9.x86_64\n", p.name, strings.TrimPrefix(v, "1:"))
 			}
 			return 0
 		}

@@ -8,10 +8,26 @@ import (
 	"time"
 )
 
+const freeUsage = "\nUsage:\n free [options]\n\nOptions:\n -b, --bytes         show output in bytes\n     --kilo          show output in kilobytes\n     --mega          show output in megabytes\n     --giga          show output in gigabytes\n     --tera          show output in terabytes\n     --peta          show output in petabytes\n -k, --kibi          show output in kibibytes\n -m, --mebi          show output in mebibytes\n -g, --gibi          show output in gibibytes\n     --tebi          show output in tebibytes\n     --pebi          show output in pebibytes\n -h, --human         show human-readable output\n     --si            use powers of 1000 not 1024\n -l, --lohi          show detailed low and high memory statistics\n -t, --total         show total for RAM + swap\n -v, --committed     show committed memory and commit limit\n -s N, --seconds N   repeat printing every N seconds\n -c N, --count N     repeat printing N times, then exit\n -w, --wide          wide output\n\n     --help     display this help and exit\n -V, --version  output version information and exit\n\nFor more details see free(1)."
+
 func progFree(c *call) int {
 	m := c.sh.m
 	total, free, available, buffers, cached := m.memoryUse()
-	opts, _ := c.flags("sc")
+	opts, operands := c.flags("sc", "--seconds", "--count")
+	if !c.known(opts, freeUsage, "-b", "--bytes", "--kilo", "--mega", "--giga", "--tera", "--peta", "-k", "--kibi", "-m", "--mebi", "-g", "--gibi", "--tebi", "--pebi", "-h", "--human", "--si", "-l", "--lohi", "-t", "--total", "-v", "--committed", "-s", "--seconds", "-c", "--count", "-w", "--wide", "--help", "-V", "--version") {
+		return 1
+	}
+	switch {
+	case len(operands) > 0:
+		c.errln(freeUsage)
+		return 1
+	case has(opts, "--help"):
+		c.print(freeUsage + "\n")
+		return 0
+	case has(opts, "-V"):
+		c.print(m.versionText("free"))
+		return 0
+	}
 	used := total - free - buffers - cached
 	format := func(kb int) string {
 		switch {
@@ -29,6 +45,9 @@ func progFree(c *call) int {
 	c.print("               total        used        free      shared  buff/cache   available\n")
 	c.printf("%-9s%11s %11s %11s %11s %11s %11s\n", "Mem:", format(total), format(used), format(free), format(900), format(buffers+cached), format(available))
 	c.printf("%-9s%11s %11s %11s\n", "Swap:", format(0), format(0), format(0))
+	if has(opts, "-t", "--total") {
+		c.printf("%-9s%11s %11s %11s\n", "Total:", format(total), format(used), format(free))
+	}
 	return 0
 }
 
@@ -149,12 +168,15 @@ func progPs(c *call) int {
 		c.print(s + "\n")
 	}
 	memory := func(p process) string { return fmt.Sprintf("%.1f", float64(p.rss)*100/float64(m.hw.memKB)) }
-	display := func(p process) string {
-		if forest && p.ppid > 2 {
-			return " \\_ " + p.cmd
+	drawn := make(map[int]string)
+	if forest {
+		var marks []string
+		list, marks = branches(list)
+		for i, p := range list {
+			drawn[p.pid] = marks[i]
 		}
-		return p.cmd
 	}
+	display := func(p process) string { return drawn[p.pid] + p.cmd }
 	switch {
 	case columns != "":
 		c.psColumns(list, columns, memory, line)
@@ -297,10 +319,27 @@ func progTop(c *call) int {
 		c.print(screen)
 		return 0
 	}
-	// On a terminal the first screen is shown until a key is pressed.
-	c.print("\x1b[H\x1b[2J" + screen)
 	c.flush()
-	var one [1]byte
-	_, _ = c.get(0, one[:])
-	return 0
+	return c.topLoop(screen)
 }
+
+// topLoop shows a screen until q is pressed.
+func (c *call) topLoop(screen string) int {
+	c.term.edit(true)
+	defer c.term.edit(false)
+	for {
+		c.print("\x1b[H\x1b[2J" + screen)
+		c.flush()
+		key, pressed, err := c.term.keyWithin(c.ctx, topPause)
+		switch {
+		case err != nil:
+			check(c.ctx)
+			return 0
+		case pressed && (key == 'q' || key == 3):
+			c.print("\n")
+			return 0
+		}
+	}
+}
+
+const topPause = 3 * time.Second

@@ -70,29 +70,6 @@ func progClear(c *call) int {
 	return 0
 }
 
-func progStty(c *call) int {
-	if c.term == nil {
-		c.errorf("'standard input': Inappropriate ioctl for device")
-		return 1
-	}
-	for _, a := range c.args[1:] {
-		switch a {
-		case "size":
-			w, h := c.term.window()
-			c.printf("%d %d\n", h, w)
-			return 0
-		case "-echo":
-			c.term.echo(false)
-		case "echo", "sane":
-			c.term.echo(true)
-		}
-	}
-	if len(c.args) == 1 {
-		c.print("speed 38400 baud; line = 0;\n-brkint -imaxbel iutf8\n")
-	}
-	return 0
-}
-
 func progSysctl(c *call) int {
 	opts, operands := c.flags("p")
 	if has(opts, "-p", "--system") {
@@ -135,6 +112,9 @@ func progGetconf(c *call) int {
 }
 
 func progArch(c *call) int {
+	if status, ok := c.noArguments(); !ok {
+		return status
+	}
 	c.print("x86_64\n")
 	return 0
 }

@@ -44,7 +44,8 @@ func progStat(c *call) int {
 			s := strings.NewReplacer("%n", name, "%s", strconv.FormatInt(i.size, 10), "%a", strconv.FormatUint(uint64(octal), 8), "%A", modeString(i.mode),
 				"%U", who.user(i.node.uid), "%G", who.group(i.node.gid), "%u", strconv.Itoa(int(i.node.uid)), "%g", strconv.Itoa(int(i.node.gid)), "%F", kind,
 				"%y", at, "%x", at, "%z", at, "%Y", strconv.FormatInt(i.mtime.Unix(), 10), "%X", strconv.FormatInt(i.mtime.Unix(), 10), "%i", strconv.FormatUint(i.node.ino, 10),
-				"%h", strconv.FormatUint(i.stat.Nlink, 10), "%b", strconv.FormatInt(i.stat.Blocks, 10), "%f", strconv.FormatUint(uint64(i.stat.Mode), 16), "%N", "'"+name+"'").Replace(format)
+				"%h", strconv.FormatUint(i.stat.Nlink, 10), "%b", strconv.FormatInt(i.stat.Blocks, 10), "%f", strconv.FormatUint(uint64(i.stat.Mode), 16), "%N", "'"+name+"'",
+				"%d", strconv.FormatUint(c.deviceOf(name), 10), "%D", strconv.FormatUint(c.deviceOf(name), 16)).Replace(format)
 			if has(opts, "--printf") {
 				s, _ = escapes(s, false)
 				c.print(s)
@@ -57,10 +58,33 @@ func progStat(c *call) int {
 		if i.mode&fs.ModeSymlink != 0 {
 			label += " -> " + i.node.target
 		}
-		c.printf("  File: %s\n  Size: %-10d\tBlocks: %-10d IO Block: %-6d %s\nDevice: 8,1\tInode: %-11d Links: %d\nAccess: (%04o/%s)  Uid: (%5d/%8s)   Gid: (%5d/%8s)\nAccess: %s\nModify: %s\nChange: %s\n Birth: %s\n",
-			label, i.size, i.stat.Blocks, 4096, kind, i.node.ino, i.stat.Nlink, octal, modeString(i.mode), i.node.uid, who.user(i.node.uid), i.node.gid, who.group(i.node.gid), at, at, at, at)
+		device := c.deviceOf(name)
+		kindOfDevice := ""
+		if i.mode&fs.ModeDevice != 0 {
+			major, minor := deviceNumber(i.name)
+			kindOfDevice = fmt.Sprintf("     Device type: %d,%d", major, minor)
+		}
+		c.printf("  File: %s\n  Size: %-10d\tBlocks: %-10d IO Block: %-6d %s\nDevice: %d,%d\tInode: %-11d Links: %d%s\nAccess: (%04o/%s)  Uid: (%5d/%8s)   Gid: (%5d/%8s)\nAccess: %s\nModify: %s\nChange: %s\n Birth: %s\n",
+			label, i.size, i.stat.Blocks, 4096, kind, device>>8, device&0xff, i.node.ino, i.stat.Nlink, kindOfDevice, octal, modeString(i.mode), i.node.uid, who.user(i.node.uid), i.node.gid, who.group(i.node.gid), at, at, at, at)
 	}
 	return status
+}
+
+// deviceOf is the number of the file system that a file is on.
+func (c *call) deviceOf(name string) uint64 {
+	real, err := c.files().RealPath(name)
+	if err != nil {
+		return c.sh.m.hw.device()
+	}
+	for _, f := range []struct {
+		dir    string
+		number uint64
+	}{{"/proc", 21}, {"/sys", 20}, {"/dev/shm", 25}, {"/dev/pts", 22}, {"/dev", 5}, {"/run/lock", 26}, {"/run", 23}} {
+		if real == f.dir || strings.HasPrefix(real, f.dir+"/") {
+			return f.number
+		}
+	}
+	return c.sh.m.hw.device()
 }
 
 func progFile(c *call) int {

@@ -15,7 +15,7 @@ func (c *call) as(a account, login bool, body func(in *interp)) int {
 	c.flush()
 	kind := bash
 	switch a.shell {
-	case "/bin/sh":
+	case "/bin/sh", "/usr/bin/sh":
 		kind = c.sh.m.distro.sh
 	case "/bin/ash":
 		kind = ash
@@ -71,6 +71,7 @@ func progSu(c *call) int {
 	args := c.args[1:]
 	user, login, command := "root", false, ""
 	hasCommand := false
+	shell := ""
 	for len(args) > 0 {
 		a := args[0]
 		args = args[1:]
@@ -81,7 +82,10 @@ func progSu(c *call) int {
 			command, hasCommand = args[0], true
 			args = args[1:]
 		case (a == "-s" || a == "--shell") && len(args) > 0:
+			shell = args[0]
 			args = args[1:]
+		case strings.HasPrefix(a, "--shell="):
+			shell = strings.TrimPrefix(a, "--shell=")
 		case strings.HasPrefix(a, "-"):
 		default:
 			user = a
@@ -106,6 +110,13 @@ func progSu(c *call) int {
 			c.errln("su: Authentication failure")
 			return 1
 		}
+	}
+	if shell != "" {
+		if _, err := c.files().stat("stat", shell, true); err != nil {
+			c.errln("su: failed to execute " + shell + ": No such file or directory")
+			return 127
+		}
+		acc.shell = shell
 	}
 	if strings.HasSuffix(acc.shell, "nologin") || strings.HasSuffix(acc.shell, "/false") {
 		c.print("This account is currently not available.\n")

@@ -127,7 +127,7 @@ func progSystemctl(c *call) int {
 	case "list-units", "list-unit-files":
 		c.print("  UNIT                     LOAD   ACTIVE SUB     DESCRIPTION\n")
 		for _, u := range units {
-			c.printf("  %-24s loaded active running %s\n", u+".service", u)
+			c.printf("  %-24s loaded active running %s\n", u+".service", describeUnit(u))
 		}
 		c.printf("\nLOAD   = Reflects whether the unit definition was properly loaded.\nACTIVE = The high-level unit activation state, i.e. generalization of SUB.\nSUB    = The low-level unit activation state, values depend on unit type.\n%d loaded units listed.\n", len(units))
 	case "status":
@@ -142,7 +142,7 @@ func progSystemctl(c *call) int {
 		}
 		pid, comm := m.mainProcess(u)
 		c.printf("● %s.service - %s\n     Loaded: loaded (/lib/systemd/system/%s.service; enabled; preset: enabled)\n     Active: active (running) since %s; %d days ago\n   Main PID: %d (%s)\n      Tasks: 1 (limit: %d)\n     Memory: 5.1M\n        CPU: 1.204s\n     CGroup: /system.slice/%s.service\n",
-			u, u, u, clock(m.boot().Add(5*time.Second), "Mon 2006-01-02 15:04:05 MST"), int(m.now().Sub(m.boot()).Hours())/24, pid, comm, m.maxTasks()/3, u)
+			u, describeUnit(u), u, clock(m.boot().Add(5*time.Second), "Mon 2006-01-02 15:04:05 MST"), int(m.now().Sub(m.boot()).Hours())/24, pid, comm, m.maxTasks()/3, u)
 	case "is-active", "is-enabled":
 		status := 0
 		for _, u := range operands {

@@ -41,7 +41,13 @@
 //
 // Programs that change nothing visible only pretend (a killed process stays dead for this
 // attacker alone). Uploaded programs never run. There is no editor, no compiler and no
-// language but the shell, awk and sed, each without their rarer features. Everything
+// language but the shell, awk and sed, each without their rarer features; perl runs print,
+// system and exec of literals and crashes on anything else, and python is not installed.
+// The many small programs of a distribution that nobody misses (zgrep, gpg, iconv, xz) are
+// not there. /proc/self is a directory and not a link, /etc/ssh has no RSA key and no
+// moduli, and private host keys do not parse. A history reference is expanded only when it
+// is the whole line, ^R searches nothing, timeout does not end a program that waits for a
+// pipe, and a log-in without a terminal is listed by w to the others of its address. Everything
 // outside the machine is unreachable, which a patient visitor can test from outside. Two
 // attackers never see what the other changed, and what an attacker changed is gone when
 // the process that runs the decky is started again, although the uptime goes on; so it is
@@ -84,6 +90,7 @@ type Shell struct {
 	pid      int // of the server process that holds the log-in
 	since    time.Time
 	memory   atomic.Int64
+	self     atomic.Pointer[process] // the program that runs, nil: the shell
 	procs    atomic.Int32
 
 	mu        sync.Mutex
@@ -290,14 +297,7 @@ func (in *interp) environment(sh *Shell) {
 	in.set("IFS", " \t\n")
 	in.set("OPTIND", "1")
 	in.set("PS4", "+ ")
-	if in.kind == bash {
-		in.set("BASH", "/bin/bash")
-		in.set("BASH_VERSION", sh.m.distro.bashVersion)
-		in.set("HOSTNAME", sh.m.hostname())
-		in.set("HOSTTYPE", "x86_64")
-		in.set("MACHTYPE", "x86_64-pc-linux-gnu")
-		in.set("OSTYPE", "linux-gnu")
-	}
+	in.bashVariables()
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	for _, kv := range sh.env {

@@ -350,7 +350,7 @@ func TestClockAgrees(t *testing.T) {
 	if out, _, _ := b.run(sh, "grep btime /proc/stat", ""); out != fmt.Sprintf("btime %d\n", boot.Unix()) {
 		t.Errorf("/proc/stat: %q", out)
 	}
-	if out, _, _ := b.run(sh, "date -u +%FT%T; who", ""); out != "2026-03-14T09:26:53\nroot     pts/0        2026-03-14 09:26 (192.0.2.7)\n" {
+	if out, _, _ := b.run(sh, "date -u +%FT%T; who", ""); out != "2026-03-14T09:26:53\n" {
 		t.Errorf("date: %q", out)
 	}
 }

@@ -117,7 +117,15 @@ func (in *interp) call(args []string) (keep bool) {
 		in.status = b(in, args)
 		return args[0] == "exec" && len(args) == 1
 	}
-	in.status = in.execute(args)
+	path, ok := in.locate(args[0])
+	if !ok {
+		in.status = in.notFound(args[0])
+		return false
+	}
+	if in.kind == bash {
+		in.underscore = path
+	}
+	in.status = in.executeFile(path, args)
 	return false
 }
 

@@ -463,7 +463,7 @@ func (sh *Shell) describe(name string, n *node) *info {
 	}
 	t := syscall.Timespec{Sec: i.mtime.Unix(), Nsec: int64(i.mtime.Nanosecond())}
 	i.stat = syscall.Stat_t{
-		Dev: 0xfd00, Ino: n.ino, Nlink: uint64(links), Mode: mode, Uid: n.uid, Gid: n.gid,
+		Dev: sh.m.hw.device(), Ino: n.ino, Nlink: uint64(links), Mode: mode, Uid: n.uid, Gid: n.gid,
 		Size: i.size, Blksize: 4096, Blocks: (i.size + 4095) / 4096 * 8, Atim: t, Mtim: t, Ctim: t,
 	}
 	return i
