@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net"
+	"net/netip"
 	"time"
 
 	"github.com/decnet/decnet"
@@ -68,6 +69,10 @@ type Env struct {
 	Rand      io.Reader        // nonces, salts, scrambles; safe for concurrent use; nil: crypto/rand
 	Limits    Limits
 	Artifacts Artifacts // nil: captures are measured, reported and dropped
+
+	// Listen binds a further TCP socket of the decky, such as that of a passive FTP
+	// transfer, where the decky lives. nil: the function [Listen].
+	Listen func(ctx context.Context, addr netip.AddrPort) (net.Listener, error)
 }
 
 // Complete returns e with its zero fields replaced by what their comments promise.
@@ -86,6 +91,9 @@ func (e Env) Complete() Env {
 	}
 	if e.Identity.Hostname == "" {
 		e.Identity.Hostname = e.Decky
+	}
+	if e.Listen == nil {
+		e.Listen = Listen
 	}
 	return e
 }

@@ -1,0 +1,2 @@
+// Package lan runs a fleet.
+package lan

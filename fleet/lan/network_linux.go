@@ -1,0 +1,276 @@
+package lan
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"sync"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/sys/unix"
+
+	"github.com/decnet/decnet"
+	"github.com/decnet/decnet/fleet"
+	"github.com/decnet/decnet/fleet/internal/inprocess"
+)
+
+// builders is how many namespaces are made at a time. The kernel waits more than it works.
+const builders = 16
+
+// network is the inprocess.Network of a Runtime.
+type network struct {
+	opt Options
+
+	// Both belong to the namespace of the process. They are opened by the first change
+	// that needs them.
+	home  *os.File
+	links *netlink.Handle
+
+	mu    sync.Mutex
+	hosts map[string]*host // by decky
+}
+
+func newNetwork(opt Options) *network {
+	return &network{opt: opt, hosts: make(map[string]*host)}
+}
+
+func (n *network) open() (err error) {
+	if n.home == nil {
+		if n.home, err = currentNamespace(); err != nil {
+			return err
+		}
+	}
+	if n.links == nil {
+		n.links, err = netlink.NewHandle(unix.NETLINK_ROUTE)
+	}
+	return err
+}
+
+func (n *network) path(decky string) (string, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	h, ok := n.hosts[decky]
+	if !ok {
+		return "", fmt.Errorf("lan: decky %q: %w", decky, decnet.ErrNotFound)
+	}
+	return fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), h.ns.Fd()), nil
+}
+
+// change is an inprocess.Change.
+type change struct {
+	n     *network
+	fresh []blueprint
+	stay  map[string]*host
+	gone  []*host
+
+	made map[string]*host // of fresh, by decky
+}
+
+// Plan compares the hosts that are wanted with those that are there.
+func (n *network) Plan(f decnet.Fleet) (inprocess.Change, error) {
+	blueprints, err := n.blueprints(f)
+	if err != nil {
+		return nil, err
+	}
+	c := &change{n: n, stay: make(map[string]*host), made: make(map[string]*host)}
+	for _, b := range blueprints {
+		if h, ok := n.hosts[b.decky]; ok && h.blueprint == b {
+			c.stay[b.decky] = h
+		} else {
+			c.fresh = append(c.fresh, b)
+			c.made[b.decky] = &host{blueprint: b}
+		}
+	}
+	for name, h := range n.hosts {
+		if c.stay[name] == nil {
+			c.gone = append(c.gone, h)
+		}
+	}
+	return c, nil
+}
+
+// blueprints says what f needs, and refuses what cannot be.
+func (n *network) blueprints(f decnet.Fleet) ([]blueprint, error) {
+	if len(f.Deckies) == 0 {
+		return nil, nil
+	}
+	if f.Mode != fleet.ModeMACVLAN {
+		return nil, fmt.Errorf("the mode of the fleet is %q, a fleet on the LAN without an engine has %s: %w", f.Mode, fleet.ModeMACVLAN, decnet.ErrSemantic)
+	}
+	parent, err := parentLink(f.Interface)
+	if err != nil {
+		return nil, err
+	}
+	macs, err := fleet.MACs(f)
+	if err != nil {
+		return nil, err
+	}
+	own, err := net.InterfaceAddrs()
+	if err != nil {
+		return nil, err
+	}
+	owners := make(map[netip.Addr]string)
+	for _, a := range own {
+		if p, err := netip.ParsePrefix(a.String()); err == nil {
+			owners[p.Addr()] = "this machine"
+		}
+	}
+	if f.Gateway.IsValid() {
+		owners[f.Gateway] = "the gateway"
+	}
+	list := make([]blueprint, 0, len(f.Deckies))
+	for _, d := range f.Deckies {
+		if err := checkAddr(d.Addr, f.Subnet, owners); err != nil {
+			return nil, fmt.Errorf("%s: %w", d.Name, err)
+		}
+		owners[d.Addr] = d.Name
+		list = append(list, blueprint{
+			decky: d.Name, parent: parent, addr: netip.PrefixFrom(d.Addr, f.Subnet.Bits()),
+			gateway: f.Gateway, mac: [6]byte(macs[d.Name]), family: d.OSFamily,
+		})
+	}
+	return list, nil
+}
+
+// parentLink finds the interface that the links of the deckies sit on.
+func parentLink(name string) (index int, err error) {
+	if name == "" {
+		return 0, fmt.Errorf("a fleet on the LAN needs an interface, for example interface = eth0 in [general]: %w", decnet.ErrSemantic)
+	}
+	iface, err := net.InterfaceByName(name)
+	switch {
+	case err != nil:
+		return 0, fmt.Errorf("interface %q: %w", name, decnet.ErrNotFound)
+	case iface.Flags&net.FlagLoopback != 0 || len(iface.HardwareAddr) != 6:
+		return 0, fmt.Errorf("interface %s is not Ethernet, deckies cannot have MAC addresses on it: %w", name, decnet.ErrSemantic)
+	case iface.Flags&net.FlagUp == 0:
+		return 0, fmt.Errorf("interface %s is down (ip link set %s up): %w", name, name, decnet.ErrConflict)
+	}
+	return iface.Index, nil
+}
+
+// checkAddr refuses an address that no machine in the subnet can have, or that is taken.
+func checkAddr(a netip.Addr, subnet netip.Prefix, owners map[netip.Addr]string) error {
+	switch {
+	case !subnet.IsValid():
+		return fmt.Errorf("a fleet on the LAN needs a subnet, for example net = 192.168.1.0/24 in [general]: %w", decnet.ErrSemantic)
+	case !a.Is4():
+		return fmt.Errorf("address %s is not IPv4, which is what deckies on the LAN have without an engine: %w", a, decnet.ErrSemantic)
+	case !subnet.Contains(a):
+		return fmt.Errorf("address %s is outside of the subnet %s: %w", a, subnet, decnet.ErrSemantic)
+	case owners[a] != "":
+		return fmt.Errorf("address %s is already that of %s: %w", a, owners[a], decnet.ErrSemantic)
+	}
+	if _, err := fleet.Allocate(subnet, 1, a, func(other netip.Addr) bool { return other != a }); err != nil {
+		return fmt.Errorf("address %s is not that of a machine in the subnet %s: %w", a, subnet, decnet.ErrSemantic)
+	}
+	return nil
+}
+
+// Place returns the host of a decky.
+func (c *change) Place(decky string) inprocess.Place {
+	if h, ok := c.stay[decky]; ok {
+		return h
+	}
+	return c.made[decky]
+}
+
+// Prepare asks the LAN for the addresses that are new and builds the namespaces meanwhile.
+func (c *change) Prepare(ctx context.Context) error {
+	if len(c.fresh) == 0 {
+		return nil
+	}
+	if err := c.n.open(); err != nil {
+		return err
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(builders + 1)
+	if hosts, sender := c.unknown(); len(hosts) > 0 {
+		g.Go(func() error { return c.n.probe(ctx, hosts, sender) })
+	}
+	for _, b := range c.fresh {
+		g.Go(func() error {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			return c.n.build(c.made[b.decky])
+		})
+	}
+	if err := g.Wait(); err != nil {
+		c.Abandon()
+		return err
+	}
+	return nil
+}
+
+// unknown returns the hosts whose addresses are not those of the fleet already, and a MAC
+// address that is not in use.
+func (c *change) unknown() (hosts []blueprint, sender [6]byte) {
+	known := make(map[netip.Addr]bool)
+	busy := make(map[[6]byte]bool)
+	for _, h := range c.n.hosts {
+		known[h.addr.Addr()] = true
+		busy[h.mac] = true
+	}
+	for _, b := range c.fresh {
+		if !known[b.addr.Addr()] {
+			hosts = append(hosts, b)
+		}
+	}
+	if len(hosts) > 0 {
+		for sender = hosts[0].mac; busy[sender]; {
+			sender[5]++
+		}
+	}
+	return hosts, sender
+}
+
+// Switch silences the hosts that go and lets the new ones answer.
+func (c *change) Switch() error {
+	for _, h := range c.gone {
+		if err := h.down(); err != nil {
+			c.n.opt.Log.Warn("decky could not be silenced", "decky", h.decky, "err", err)
+		}
+	}
+	var g errgroup.Group
+	g.SetLimit(builders)
+	for _, h := range c.made {
+		g.Go(h.up)
+	}
+	if err := g.Wait(); err != nil {
+		for _, h := range c.made {
+			_ = h.down()
+		}
+		for _, h := range c.gone {
+			err = errors.Join(err, h.up())
+		}
+		return err
+	}
+	return nil
+}
+
+// Finish makes the new hosts those of the network.
+func (c *change) Finish() {
+	for _, h := range c.gone {
+		h.close()
+	}
+	c.n.mu.Lock()
+	defer c.n.mu.Unlock()
+	clear(c.n.hosts)
+	for _, set := range []map[string]*host{c.stay, c.made} {
+		for name, h := range set {
+			c.n.hosts[name] = h
+		}
+	}
+}
+
+// Abandon gives back what Prepare made.
+func (c *change) Abandon() {
+	for _, h := range c.made {
+		h.close()
+	}
+}

@@ -1,0 +1,28 @@
+//go:build !linux
+
+package lan
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+
+	"github.com/decnet/decnet"
+	"github.com/decnet/decnet/fleet/internal/inprocess"
+)
+
+// network refuses every decky.
+type network struct{}
+
+func newNetwork(Options) *network { return new(network) }
+
+func (*network) path(decky string) (string, error) {
+	return "", fmt.Errorf("lan: decky %q: %w", decky, decnet.ErrNotFound)
+}
+
+func (*network) Plan(f decnet.Fleet) (inprocess.Change, error) {
+	if len(f.Deckies) > 0 {
+		return nil, fmt.Errorf("deckies on the LAN need Linux, this is %s: %w", runtime.GOOS, errors.ErrUnsupported)
+	}
+	return nothing{}, nil
+}
