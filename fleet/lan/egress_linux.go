@@ -20,14 +20,14 @@ const (
 	reportBurst = 20
 )
 
-// lockEgress lets nothing but replies out of the namespace of the calling thread. ARP is
-// not IP and passes.
+// lockEgress lets nothing but replies out of the namespace of the calling thread, which has
+// no IPv6. ARP is not IP and passes.
 //
-//	table inet decnet {
+//	table ip decnet {
 //		chain output {
 //			type filter hook output priority filter; policy drop;
 //			ct state established,related accept
-//			meta nfproto ipv4 meta l4proto tcp ip length 40 tcp flags & rst == rst accept
+//			meta l4proto tcp ip length 40 tcp flags & rst == rst accept
 //			limit rate 10/second burst 20 packets log group 1 snaplen 64
 //		}
 //		chain forward {
@@ -43,7 +43,7 @@ func lockEgress() error {
 		return err
 	}
 	drop := nftables.ChainPolicyDrop
-	table := c.AddTable(&nftables.Table{Family: nftables.TableFamilyINet, Name: "decnet"})
+	table := c.AddTable(&nftables.Table{Family: nftables.TableFamilyIPv4, Name: "decnet"})
 	chain := func(name string, hook *nftables.ChainHook) *nftables.Chain {
 		return c.AddChain(&nftables.Chain{
 			Table: table, Name: name, Type: nftables.ChainTypeFilter, Hooknum: hook,
@@ -67,7 +67,6 @@ func lockEgress() error {
 		accept,
 	)
 	rule(
-		&expr.Meta{Key: expr.MetaKeyNFPROTO, Register: 1}, is(unix.NFPROTO_IPV4),
 		&expr.Meta{Key: expr.MetaKeyL4PROTO, Register: 1}, is(unix.IPPROTO_TCP),
 		&expr.Payload{DestRegister: 1, Base: expr.PayloadBaseNetworkHeader, Offset: 2, Len: 2}, is(0, 40),
 		&expr.Payload{DestRegister: 1, Base: expr.PayloadBaseTransportHeader, Offset: 13, Len: 1},
@@ -83,7 +82,7 @@ func lockEgress() error {
 	)
 	err = c.Flush()
 	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.EPROTONOSUPPORT) || errors.Is(err, unix.EINVAL) {
-		return fmt.Errorf("this kernel lacks a part of nftables (CONFIG_NF_TABLES_INET, CONFIG_NFT_CT, CONFIG_NFT_LOG, CONFIG_NFT_LIMIT): %w: %w", err, errors.ErrUnsupported)
+		return fmt.Errorf("this kernel lacks a part of nftables (CONFIG_NF_TABLES_IPV4, CONFIG_NFT_CT, CONFIG_NFT_LOG, CONFIG_NFT_LIMIT): %w: %w", err, errors.ErrUnsupported)
 	}
 	return privilege(err)
 }

@@ -7,7 +7,9 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"sync"
+	"time"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sync/errgroup"
@@ -231,21 +233,22 @@ func (c *change) unknown() (hosts []blueprint, sender [6]byte) {
 
 // Switch silences the hosts that go and lets the new ones answer.
 func (c *change) Switch() error {
-	for _, h := range c.gone {
+	taken := c.taken()
+	for _, h := range taken {
 		if err := h.down(); err != nil {
 			c.n.opt.Log.Warn("decky could not be silenced", "decky", h.decky, "err", err)
 		}
 	}
-	var g errgroup.Group
-	g.SetLimit(builders)
+	var up errgroup.Group
+	up.SetLimit(builders)
 	for _, h := range c.made {
-		g.Go(h.up)
+		up.Go(h.up)
 	}
-	if err := g.Wait(); err != nil {
+	if err := up.Wait(); err != nil {
 		for _, h := range c.made {
 			_ = h.down()
 		}
-		for _, h := range c.gone {
+		for _, h := range taken {
 			err = errors.Join(err, h.up())
 		}
 		return err
@@ -253,11 +256,27 @@ func (c *change) Switch() error {
 	return nil
 }
 
-// Finish makes the new hosts those of the network.
+// taken returns the hosts that go and whose address or MAC address a new one has.
+func (c *change) taken() []*host {
+	addrs, macs := make(map[netip.Addr]bool), make(map[[6]byte]bool)
+	for _, b := range c.fresh {
+		addrs[b.addr.Addr()], macs[b.mac] = true, true
+	}
+	return slices.DeleteFunc(slices.Clone(c.gone), func(h *host) bool { return !addrs[h.addr.Addr()] && !macs[h.mac] })
+}
+
+// Finish makes the new hosts those of the network, and waits until the others are gone.
 func (c *change) Finish() {
 	for _, h := range c.gone {
 		h.close()
 	}
+	c.keep()
+	if err := c.n.awaitGone(c.gone, c.made); err != nil {
+		c.n.opt.Log.Warn("deckies linger", "err", err)
+	}
+}
+
+func (c *change) keep() {
 	c.n.mu.Lock()
 	defer c.n.mu.Unlock()
 	clear(c.n.hosts)
@@ -273,4 +292,49 @@ func (c *change) Abandon() {
 	for _, h := range c.made {
 		h.close()
 	}
+}
+
+// awaitGone waits until the kernel has taken down the links of hosts: the interface below
+// has a filter for the MAC address of each link that is up. Those of successors do not count.
+func (n *network) awaitGone(hosts []*host, successors map[string]*host) error {
+	pending := make(map[int]map[[6]byte]bool) // by interface
+	for _, h := range hosts {
+		if s := successors[h.decky]; s != nil && s.mac == h.mac {
+			continue
+		}
+		if pending[h.parent] == nil {
+			pending[h.parent] = make(map[[6]byte]bool)
+		}
+		pending[h.parent][h.mac] = true
+	}
+	for parent, macs := range pending {
+		for wait, until := time.Millisecond, time.Now().Add(dying); ; wait = min(2*wait, 50*time.Millisecond) {
+			left, err := n.present(parent, macs)
+			if err != nil {
+				return err
+			}
+			if left == 0 {
+				break
+			}
+			if time.Now().After(until) {
+				return fmt.Errorf("%d links are still there after %s", left, dying)
+			}
+			time.Sleep(wait)
+		}
+	}
+	return nil
+}
+
+// present counts which of macs an interface lets in.
+func (n *network) present(parent int, macs map[[6]byte]bool) (count int, err error) {
+	list, err := n.links.NeighList(parent, unix.AF_BRIDGE)
+	if err != nil {
+		return 0, err
+	}
+	for _, entry := range list {
+		if len(entry.HardwareAddr) == 6 && macs[[6]byte(entry.HardwareAddr)] {
+			count++
+		}
+	}
+	return count, nil
 }
