@@ -108,14 +108,20 @@ func (h *host) configure() error {
 	return nil
 }
 
-// setSysctls makes the namespace resemble an OS family (spec of fleet.Sysctls), keeps it
-// from forwarding, which it may have inherited, and lets it announce its address.
+// orphanRetries is how often the kernel repeats the end of a connection to a peer that does
+// not answer. The connection keeps the namespace, and with it the link, even when this
+// process is gone.
+const orphanRetries = "3"
+
+// setSysctls makes the namespace resemble an OS family, keeps it from forwarding, which it
+// may have inherited, and lets it announce its address.
 func setSysctls(family string) error {
 	values, err := fleet.Sysctls(family)
 	if err != nil {
 		return err
 	}
 	values["net.ipv4.ip_forward"] = "0"
+	values["net.ipv4.tcp_orphan_retries"] = orphanRetries
 	values["net.ipv4.conf.default.arp_notify"] = "1"
 	for key, value := range values {
 		if err := setSysctl(key, value); err != nil {

@@ -3,6 +3,7 @@
 package lan
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"runtime"
@@ -26,3 +27,16 @@ func (*network) Plan(f decnet.Fleet) (inprocess.Change, error) {
 	}
 	return nothing{}, nil
 }
+
+// nothing is the change from no deckies to none.
+type nothing struct{}
+
+func (nothing) Place(string) inprocess.Place { return nil }
+
+func (nothing) Prepare(context.Context) error { return nil }
+
+func (nothing) Switch() error { return nil }
+
+func (nothing) Finish() {}
+
+func (nothing) Abandon() {}
