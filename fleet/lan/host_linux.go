@@ -210,6 +210,20 @@ func (h *host) down() error {
 	})
 }
 
+// lingers reports whether connections whose sockets are closed have not ended yet.
+func (h *host) lingers() (yes bool) {
+	err := h.Within(func() error {
+		stat, err := os.ReadFile("/proc/thread-self/net/sockstat")
+		if err != nil {
+			return err
+		}
+		_, tcp, _ := strings.Cut(string(stat), "TCP: inuse ")
+		yes = !strings.HasPrefix(tcp, "0 ")
+		return nil
+	})
+	return yes || err != nil
+}
+
 // close gives the namespace back to the kernel.
 func (h *host) close() {
 	if h.watch != nil {

@@ -281,6 +281,33 @@ func TestFailedApplyChangesNothing(t *testing.T) {
 	}
 }
 
+// TestDownSilencesWhoIsTalkedTo takes a decky down whose attacker has vanished from the
+// LAN, so that the connection cannot end in good order.
+func TestDownSilencesWhoIsTalkedTo(t *testing.T) {
+	needs(t, "bridge")
+	l := newLab(t)
+	reg := registry(t)
+	rt := start(t, reg, lan.Options{})
+	f := plan(t, reg, "[a]\nservices=redis\n")
+	apply(t, rt, f)
+	victim := l.talk(t, "10.99.1.1")
+	if !victim.alive() {
+		t.Fatal("the decky is silent")
+	}
+	run(t, "ip", "-n", "attacker", "link", "set", "att0", "down")
+	if err := rt.Down(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if n := l.links(t); n != 0 {
+		t.Errorf("%d links after Down", n)
+	}
+	apply(t, rt, f)
+	run(t, "ip", "-n", "attacker", "link", "set", "att0", "up")
+	if !l.talk(t, "10.99.1.1").alive() {
+		t.Error("the decky is silent")
+	}
+}
+
 // child runs this test again in a process of its own, which finds its name in the
 // environment.
 func child(t *testing.T) *exec.Cmd {

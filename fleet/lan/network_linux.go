@@ -268,6 +268,11 @@ func (c *change) taken() []*host {
 // Finish makes the new hosts those of the network, and waits until the others are gone.
 func (c *change) Finish() {
 	for _, h := range c.gone {
+		if h.lingers() {
+			if err := h.down(); err != nil {
+				c.n.opt.Log.Warn("decky could not be silenced", "decky", h.decky, "err", err)
+			}
+		}
 		h.close()
 	}
 	c.keep()
