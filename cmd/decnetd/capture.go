@@ -16,6 +16,7 @@ import (
 	"github.com/decnet/decnet"
 	"github.com/decnet/decnet/fingerprint/sniff"
 	"github.com/decnet/decnet/fingerprint/sniff/plus"
+	"github.com/decnet/decnet/fleet"
 )
 
 // kinds are those of the fingerprints that captures give.
@@ -132,19 +133,23 @@ const (
 // other failure is reported and ends nothing else.
 type watcher struct {
 	sniffer *sniff.Sniffer
+	iface   sniff.Interface
 	failure atomic.Pointer[error]
 }
 
-func newWatcher(sink decnet.Sink, deckies []decnet.Decky) *watcher {
+func newWatcher(sink decnet.Sink, f decnet.Fleet) *watcher {
 	var known sniff.Deckies
-	known.Set(deckies)
-	return &watcher{sniffer: sniff.New(sniff.Config{
-		Sink: sink, Deckies: known.Lookup, MaxFlows: loopbackFlows, MaxBuffer: loopbackBuffer,
-	})}
+	known.Set(f.Deckies)
+	cfg, iface := sniff.Config{Sink: sink, Deckies: known.Lookup}, sniff.Interface{Name: f.Interface}
+	if f.Mode == fleet.ModeLocal {
+		cfg.MaxFlows, cfg.MaxBuffer = loopbackFlows, loopbackBuffer
+		iface = sniff.Interface{Name: loopback, Ring: loopbackRing}
+	}
+	return &watcher{sniffer: sniff.New(cfg), iface: iface}
 }
 
 func (w *watcher) run(ctx context.Context) error {
-	err := w.sniffer.Listen(ctx, sniff.Interface{Name: loopback, Ring: loopbackRing})
+	err := w.sniffer.Listen(ctx, w.iface)
 	if err != nil && !errors.Is(err, decnet.ErrForbidden) {
 		w.failure.Store(&err)
 	}

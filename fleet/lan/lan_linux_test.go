@@ -421,3 +421,28 @@ func TestStopped(t *testing.T) {
 		t.Errorf("Apply after the stop: %v", err)
 	}
 }
+
+func TestDetect(t *testing.T) {
+	newLab(t)
+	if _, err := lan.Detect(""); !errors.Is(err, decnet.ErrNotFound) || !strings.Contains(err.Error(), "no default route") {
+		t.Errorf("without a default route: %v", err)
+	}
+	if _, err := lan.Detect("lab7"); !errors.Is(err, decnet.ErrNotFound) || !strings.Contains(err.Error(), `"lab7"`) {
+		t.Errorf("an interface that is not there: %v", err)
+	}
+	if _, err := lan.Detect("lab0"); !errors.Is(err, decnet.ErrNotFound) || !strings.Contains(err.Error(), "lab0 has no IPv4 address") {
+		t.Errorf("no address: %v", err)
+	}
+	run(t, "ip", "addr", "add", "10.99.0.9/16", "dev", "lab0")
+	want := lan.Surroundings{Interface: "lab0", Subnet: netip.MustParsePrefix(subnet), Host: netip.MustParseAddr("10.99.0.9")}
+	if got, err := lan.Detect("lab0"); err != nil || got != want {
+		t.Errorf("%+v, %v, want %+v", got, err, want)
+	}
+	run(t, "ip", "route", "add", "default", "via", gatewayAddr, "dev", "lab0")
+	want.Gateway = netip.MustParseAddr(gatewayAddr)
+	for _, name := range []string{"", "lab0"} {
+		if got, err := lan.Detect(name); err != nil || got != want {
+			t.Errorf("%q: %+v, %v, want %+v", name, got, err, want)
+		}
+	}
+}

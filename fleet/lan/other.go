@@ -28,6 +28,11 @@ func (*network) Plan(f decnet.Fleet) (inprocess.Change, error) {
 	return nothing{}, nil
 }
 
+// Detect always gives an error that wraps errors.ErrUnsupported.
+func Detect(string) (Surroundings, error) {
+	return Surroundings{}, fmt.Errorf("lan: detection needs Linux, this is %s: %w", runtime.GOOS, errors.ErrUnsupported)
+}
+
 // nothing is the change from no deckies to none.
 type nothing struct{}
 
