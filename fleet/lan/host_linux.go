@@ -35,6 +35,8 @@ type host struct {
 	ns    *os.File // keeps the namespace, which goes away with the last socket in it
 	link  netlink.Link
 	watch *watch
+
+	listed bool // linksUp had the link when it was made
 }
 
 // linkName is what every decky calls its interface.

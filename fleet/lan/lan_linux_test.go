@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/decnet/decnet"
 	"github.com/decnet/decnet/fleet"
 	"github.com/decnet/decnet/fleet/lan"
@@ -205,6 +207,38 @@ func (l lab) reachable(host string) bool {
 	_ = exec.Command("ip", "-n", l.attacker, "neigh", "flush", "all").Run()
 	out, _ := exec.Command("ip", "netns", "exec", l.attacker, "nmap", "-sn", "-n", "--max-retries", "1", host).CombinedOutput()
 	return strings.Contains(string(out), "Host is up")
+}
+
+// TestApplyMendsWhatIsBroken takes away the link of a decky, and then the interface with
+// all links.
+func TestApplyMendsWhatIsBroken(t *testing.T) {
+	needs(t, "bridge")
+	l := newLab(t)
+	reg := registry(t)
+	rt := start(t, reg, lan.Options{})
+	f := plan(t, reg, "[a]\nservices=redis\n[b]\nservices=redis\n")
+	apply(t, rt, f)
+	b := l.talk(t, "10.99.1.2")
+	ns, err := rt.Namespace("a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	within(t, ns, "ip", "link", "del", "eth0")
+	apply(t, rt, f)
+	if !l.talk(t, "10.99.1.1").alive() || !b.alive() {
+		t.Error("a decky is silent after the loss of a link")
+	}
+	run(t, "ip", "link", "del", "lab0")
+	if err := rt.Apply(t.Context(), f); !errors.Is(err, decnet.ErrNotFound) {
+		t.Errorf("without the interface: %v", err)
+	}
+	for _, args := range []string{"link add lab0 type veth peer name lab0p", "link set lab0p master labbr up", "link set lab0 up"} {
+		run(t, "ip", strings.Fields(args)...)
+	}
+	apply(t, rt, f)
+	if !l.talk(t, "10.99.1.1").alive() || !l.talk(t, "10.99.1.2").alive() || l.links(t) != 2 {
+		t.Error("a decky is silent after the loss of the interface")
+	}
 }
 
 func TestFailedApplyChangesNothing(t *testing.T) {
@@ -401,21 +435,34 @@ func TestW46_AKilledProcessLeavesNothing(t *testing.T) {
 	}
 }
 
-// TestWithoutPrivilege runs itself again as a user who may not make namespaces.
-func TestWithoutPrivilege(t *testing.T) {
+// TestPrivileges runs itself again as another user: without any, and with the capabilities
+// that the package names.
+func TestPrivileges(t *testing.T) {
 	if isChild(t) {
 		reg := registry(t)
-		err := lan.New(reg, lan.Options{}).Apply(t.Context(), plan(t, reg, "[a]\nservices=redis\n"))
+		rt := lan.New(reg, lan.Options{Probe: quick})
+		err := rt.Apply(t.Context(), plan(t, reg, "[a]\nservices=redis\n"))
+		if os.Getenv("LAN_TEST_CAPABLE") != "" {
+			if err != nil || rt.Down(t.Context()) != nil {
+				t.Error(err)
+			}
+			return
+		}
 		if !errors.Is(err, decnet.ErrForbidden) || !strings.Contains(err.Error(), "root, or CAP_NET_ADMIN") {
 			t.Errorf("error %v", err)
 		}
 		return
 	}
 	newLab(t)
-	cmd := child(t)
-	cmd.SysProcAttr.Credential = &syscall.Credential{Uid: 65534, Gid: 65534}
-	if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "--- PASS: "+t.Name()) {
-		t.Errorf("%v\n%s", err, out)
+	for _, capabilities := range [][]uintptr{nil, {unix.CAP_NET_ADMIN, unix.CAP_SYS_ADMIN, unix.CAP_NET_RAW, unix.CAP_NET_BIND_SERVICE}} {
+		cmd := child(t)
+		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: 65534, Gid: 65534}
+		if cmd.SysProcAttr.AmbientCaps = capabilities; capabilities != nil {
+			cmd.Env = append(cmd.Env, "LAN_TEST_CAPABLE=1")
+		}
+		if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "--- PASS: "+t.Name()) {
+			t.Errorf("with the capabilities %v: %v\n%s", capabilities, err, out)
+		}
 	}
 }
 

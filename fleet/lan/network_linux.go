@@ -78,9 +78,13 @@ func (n *network) Plan(f decnet.Fleet) (inprocess.Change, error) {
 	if err != nil {
 		return nil, err
 	}
+	up, err := n.linksUp()
+	if err != nil {
+		return nil, err
+	}
 	c := &change{n: n, stay: make(map[string]*host), made: make(map[string]*host)}
 	for _, b := range blueprints {
-		if h, ok := n.hosts[b.decky]; ok && h.blueprint == b {
+		if h, ok := n.hosts[b.decky]; ok && h.blueprint == b && (up[h.on()] || !h.listed) {
 			c.stay[b.decky] = h
 		} else {
 			c.fresh = append(c.fresh, b)
@@ -282,6 +286,13 @@ func (c *change) Finish() {
 }
 
 func (c *change) keep() {
+	up, err := c.n.linksUp()
+	if err != nil {
+		c.n.opt.Log.Warn("links cannot be watched", "err", err)
+	}
+	for _, h := range c.made {
+		h.listed = up[h.on()]
+	}
 	c.n.mu.Lock()
 	defer c.n.mu.Unlock()
 	clear(c.n.hosts)
@@ -302,44 +313,49 @@ func (c *change) Abandon() {
 // awaitGone waits until the kernel has taken down the links of hosts: the interface below
 // has a filter for the MAC address of each link that is up. Those of successors do not count.
 func (n *network) awaitGone(hosts []*host, successors map[string]*host) error {
-	pending := make(map[int]map[[6]byte]bool) // by interface
-	for _, h := range hosts {
-		if s := successors[h.decky]; s != nil && s.mac == h.mac {
-			continue
+	pending := slices.DeleteFunc(slices.Clone(hosts), func(h *host) bool {
+		s := successors[h.decky]
+		return s != nil && s.mac == h.mac
+	})
+	for wait, until := time.Millisecond, time.Now().Add(dying); ; wait = min(2*wait, 50*time.Millisecond) {
+		if len(pending) == 0 {
+			return nil
 		}
-		if pending[h.parent] == nil {
-			pending[h.parent] = make(map[[6]byte]bool)
+		up, err := n.linksUp()
+		if err != nil {
+			return err
 		}
-		pending[h.parent][h.mac] = true
+		pending = slices.DeleteFunc(pending, func(h *host) bool { return !up[h.on()] })
+		if len(pending) > 0 && time.Now().After(until) {
+			return fmt.Errorf("%d links are still there after %s", len(pending), dying)
+		}
+		time.Sleep(wait)
 	}
-	for parent, macs := range pending {
-		for wait, until := time.Millisecond, time.Now().Add(dying); ; wait = min(2*wait, 50*time.Millisecond) {
-			left, err := n.present(parent, macs)
-			if err != nil {
-				return err
-			}
-			if left == 0 {
-				break
-			}
-			if time.Now().After(until) {
-				return fmt.Errorf("%d links are still there after %s", left, dying)
-			}
-			time.Sleep(wait)
-		}
-	}
-	return nil
 }
 
-// present counts which of macs an interface lets in.
-func (n *network) present(parent int, macs map[[6]byte]bool) (count int, err error) {
-	list, err := n.links.NeighList(parent, unix.AF_BRIDGE)
+// link is a MACVLAN link by the interface below and its MAC address.
+type link struct {
+	parent int
+	mac    [6]byte
+}
+
+func (h *host) on() link { return link{h.parent, h.mac} }
+
+// linksUp returns the links that are up, of ours and of others, as far as the interfaces
+// below list them: one that leaves the work to its hardware does not.
+func (n *network) linksUp() (map[link]bool, error) {
+	up := make(map[link]bool)
+	if n.links == nil {
+		return up, nil
+	}
+	list, err := n.links.NeighList(0, unix.AF_BRIDGE)
 	if err != nil {
-		return 0, err
+		return nil, fmt.Errorf("links: %w", err)
 	}
 	for _, entry := range list {
-		if len(entry.HardwareAddr) == 6 && macs[[6]byte(entry.HardwareAddr)] {
-			count++
+		if len(entry.HardwareAddr) == 6 {
+			up[link{entry.LinkIndex, [6]byte(entry.HardwareAddr)}] = true
 		}
 	}
-	return count, nil
+	return up, nil
 }

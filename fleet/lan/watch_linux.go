@@ -97,7 +97,7 @@ func bindLog(fd int) error {
 // From linux/netfilter/nfnetlink_log.h: message types with their subsystem, the attributes
 // of a configuration and their values, the attribute of a packet that holds its bytes.
 const (
-	logPacket = 4<<8 | 0
+	logPacket = 4 << 8
 	logConfig = 4<<8 | 1
 
 	configCommand   = 1
