@@ -10,22 +10,21 @@ const arpFrame = 14 + 28
 
 // arp is such a packet.
 type arp struct {
-	reply     bool
-	sender    [6]byte
-	senderIP  netip.Addr
-	target    [6]byte
-	targetIP  netip.Addr
-	broadcast bool // sent to all, otherwise to target
+	reply    bool
+	sender   [6]byte
+	senderIP netip.Addr
+	target   [6]byte // zero: whoever it is, and the frame is for all
+	targetIP netip.Addr
 }
 
 // probeFor asks who has addr, without claiming it (RFC 5227, section 2.1.1).
 func probeFor(addr netip.Addr, sender [6]byte) arp {
-	return arp{sender: sender, senderIP: netip.IPv4Unspecified(), targetIP: addr, broadcast: true}
+	return arp{sender: sender, senderIP: netip.IPv4Unspecified(), targetIP: addr}
 }
 
 func (a arp) frame() []byte {
 	f := make([]byte, 0, arpFrame)
-	if a.broadcast {
+	if a.target == ([6]byte{}) {
 		f = append(f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff)
 	} else {
 		f = append(f, a.target[:]...)
@@ -57,8 +56,6 @@ func parseARP(f []byte) (a arp, ok bool) {
 		senderIP: netip.AddrFrom4([4]byte(p[14:])),
 		target:   [6]byte(p[18:]),
 		targetIP: netip.AddrFrom4([4]byte(p[24:])),
-
-		broadcast: f[0]&1 != 0,
 	}, true
 }
 

@@ -84,9 +84,9 @@ func TestARP(t *testing.T) {
 		claims netip.Addr
 	}{
 		"answer":              {arp{reply: true, sender: them, senderIP: wanted, target: us, targetIP: netip.IPv4Unspecified()}, wanted},
-		"announcement":        {arp{sender: them, senderIP: wanted, targetIP: wanted, broadcast: true}, wanted},
+		"announcement":        {arp{sender: them, senderIP: wanted, targetIP: wanted}, wanted},
 		"probe of another":    {probeFor(wanted, them), wanted},
-		"question of a third": {arp{sender: them, senderIP: other, targetIP: wanted, broadcast: true}, other},
+		"question of a third": {arp{sender: them, senderIP: other, targetIP: wanted}, other},
 	} {
 		got, ok := parseARP(c.packet.frame())
 		if diff := cmp.Diff(c.packet, got, cmp.AllowUnexported(arp{}), compareAddrs); !ok || diff != "" {
