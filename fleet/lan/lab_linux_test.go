@@ -185,7 +185,7 @@ func (c talker) alive() bool {
 	answer := make([]byte, 7)
 	_, err := io.WriteString(c, "PING\r\n")
 	if err == nil {
-		err = c.SetReadDeadline(time.Now().Add(2 * time.Second))
+		err = c.SetReadDeadline(time.Now().Add(5 * time.Second))
 	}
 	if err == nil {
 		_, err = io.ReadFull(c, answer)

@@ -27,8 +27,7 @@ const builders = 16
 type network struct {
 	opt Options
 
-	// Both belong to the namespace of the process. They are opened by the first change
-	// that needs them.
+	// Both belong to the namespace of the process. They are open while there are hosts.
 	home  *os.File
 	links *netlink.Handle
 
@@ -50,6 +49,16 @@ func (n *network) open() (err error) {
 		n.links, err = netlink.NewHandle(unix.NETLINK_ROUTE)
 	}
 	return err
+}
+
+func (n *network) shut() {
+	if n.home != nil {
+		n.home.Close()
+	}
+	if n.links != nil {
+		n.links.Close()
+	}
+	n.home, n.links = nil, nil
 }
 
 func (n *network) path(decky string) (string, error) {
@@ -280,8 +289,11 @@ func (c *change) Finish() {
 		h.close()
 	}
 	c.keep()
-	if err := c.n.awaitGone(c.gone, c.made); err != nil {
+	if err := c.n.awaitGone(c.gone); err != nil {
 		c.n.opt.Log.Warn("deckies linger", "err", err)
+	}
+	if len(c.n.hosts) == 0 {
+		c.n.shut()
 	}
 }
 
@@ -308,15 +320,20 @@ func (c *change) Abandon() {
 	for _, h := range c.made {
 		h.close()
 	}
+	if len(c.n.hosts) == 0 {
+		c.n.shut()
+	}
 }
 
 // awaitGone waits until the kernel has taken down the links of hosts: the interface below
-// has a filter for the MAC address of each link that is up. Those of successors do not count.
-func (n *network) awaitGone(hosts []*host, successors map[string]*host) error {
-	pending := slices.DeleteFunc(slices.Clone(hosts), func(h *host) bool {
-		s := successors[h.decky]
-		return s != nil && s.mac == h.mac
-	})
+// has a filter for the MAC address of each link that is up. Those that a host of the network
+// has now do not count.
+func (n *network) awaitGone(hosts []*host) error {
+	ours := make(map[link]bool, len(n.hosts))
+	for _, h := range n.hosts {
+		ours[h.on()] = true
+	}
+	pending := slices.DeleteFunc(slices.Clone(hosts), func(h *host) bool { return ours[h.on()] })
 	for wait, until := time.Millisecond, time.Now().Add(dying); ; wait = min(2*wait, 50*time.Millisecond) {
 		if len(pending) == 0 {
 			return nil
