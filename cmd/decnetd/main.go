@@ -59,7 +59,7 @@ func run(ctx context.Context, args []string, std streams, env func(string) strin
 // for programs.
 func explain(err error) string {
 	text := strings.ReplaceAll(err.Error(), "\n", "; ")
-	for _, kind := range []error{decnet.ErrNotFound, decnet.ErrConflict, decnet.ErrInvalid, decnet.ErrSemantic} {
+	for _, kind := range []error{decnet.ErrNotFound, decnet.ErrConflict, decnet.ErrInvalid, decnet.ErrSemantic, decnet.ErrForbidden} {
 		text = strings.TrimSuffix(text, ": "+kind.Error())
 	}
 	return plain(text)

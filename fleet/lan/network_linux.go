@@ -8,6 +8,8 @@ import (
 	"net/netip"
 	"os"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -202,6 +204,7 @@ func (c *change) Prepare(ctx context.Context) error {
 	if err := c.n.open(); err != nil {
 		return err
 	}
+	c.n.warnOfNeighbours(len(c.stay) + len(c.made))
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(builders + 1)
 	if hosts, sender := c.unknown(); len(hosts) > 0 {
@@ -220,6 +223,18 @@ func (c *change) Prepare(ctx context.Context) error {
 		return err
 	}
 	return nil
+}
+
+// warnOfNeighbours says when the kernel's table of neighbours, which all namespaces share,
+// has little room for as many hosts. A namespace that is not the first cannot know.
+func (n *network) warnOfNeighbours(hosts int) {
+	text, err := os.ReadFile("/proc/sys/net/ipv4/neigh/default/gc_thresh3")
+	if err != nil {
+		return
+	}
+	if limit, err := strconv.Atoi(strings.TrimSpace(string(text))); err == nil && 2*hosts > limit {
+		n.opt.Log.Warn("the table of neighbours is small for this fleet; raise the sysctl net.ipv4.neigh.default.gc_thresh3", "deckies", hosts, "entries", limit)
+	}
 }
 
 // unknown returns the hosts whose addresses are not those of the fleet already, and a MAC
