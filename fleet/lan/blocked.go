@@ -15,9 +15,9 @@ const snapLen = 64
 // blocked is a packet that was not let out.
 type blocked struct {
 	protocol uint8
-	src, dst netip.Addr
-	port     uint16 // destination; 0 where the protocol has no ports, and in later fragments
-	sender   uint16 // source port
+	dst      netip.Addr
+	port     uint16 // of dst; 0 where the protocol has no ports, and in later fragments
+	sender   uint16 // of the decky
 }
 
 // parseBlocked reads the headers of an IPv4 packet, whose end may be missing.
@@ -31,7 +31,7 @@ func parseBlocked(p []byte) (b blocked, ok bool) {
 		return b, false
 	}
 	b.protocol = p[9]
-	b.src, b.dst = netip.AddrFrom4([4]byte(p[12:16])), netip.AddrFrom4([4]byte(p[16:20]))
+	b.dst = netip.AddrFrom4([4]byte(p[16:20]))
 	fragment := binary.BigEndian.Uint16(p[6:])&0x1fff != 0
 	switch b.protocol {
 	case 6, 17, 33, 132, 136: // TCP, UDP, DCCP, SCTP, UDP-Lite
