@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
-	"net/netip"
 	"os"
 	"strings"
 	"syscall"
@@ -17,16 +16,6 @@ import (
 	"github.com/decnet/decnet"
 	"github.com/decnet/decnet/fleet"
 )
-
-// blueprint is all that makes the machine which others on the LAN see.
-type blueprint struct {
-	decky   string
-	parent  int // index of the interface
-	addr    netip.Prefix
-	gateway netip.Addr // zero: none
-	mac     [6]byte
-	family  string
-}
 
 // host is the network namespace of one decky. It is an inprocess.Place.
 type host struct {

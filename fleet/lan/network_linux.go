@@ -4,21 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"os"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 
 	"github.com/decnet/decnet"
-	"github.com/decnet/decnet/fleet"
 	"github.com/decnet/decnet/fleet/internal/inprocess"
 )
 
@@ -108,84 +105,6 @@ func (n *network) Plan(f decnet.Fleet) (inprocess.Change, error) {
 		}
 	}
 	return c, nil
-}
-
-// blueprints says what f needs, and refuses what cannot be.
-func (n *network) blueprints(f decnet.Fleet) ([]blueprint, error) {
-	if len(f.Deckies) == 0 {
-		return nil, nil
-	}
-	if f.Mode != fleet.ModeMACVLAN {
-		return nil, fmt.Errorf("the mode of the fleet is %q, a fleet on the LAN without an engine has %s: %w", f.Mode, fleet.ModeMACVLAN, decnet.ErrSemantic)
-	}
-	parent, err := parentLink(f.Interface)
-	if err != nil {
-		return nil, err
-	}
-	macs, err := fleet.MACs(f)
-	if err != nil {
-		return nil, err
-	}
-	own, err := net.InterfaceAddrs()
-	if err != nil {
-		return nil, err
-	}
-	owners := make(map[netip.Addr]string)
-	for _, a := range own {
-		if p, err := netip.ParsePrefix(a.String()); err == nil {
-			owners[p.Addr()] = "this machine"
-		}
-	}
-	if f.Gateway.IsValid() {
-		owners[f.Gateway] = "the gateway"
-	}
-	list := make([]blueprint, 0, len(f.Deckies))
-	for _, d := range f.Deckies {
-		if err := checkAddr(d.Addr, f.Subnet, owners); err != nil {
-			return nil, fmt.Errorf("%s: %w", d.Name, err)
-		}
-		owners[d.Addr] = d.Name
-		list = append(list, blueprint{
-			decky: d.Name, parent: parent, addr: netip.PrefixFrom(d.Addr, f.Subnet.Bits()),
-			gateway: f.Gateway, mac: [6]byte(macs[d.Name]), family: d.OSFamily,
-		})
-	}
-	return list, nil
-}
-
-// parentLink finds the interface that the links of the deckies sit on.
-func parentLink(name string) (index int, err error) {
-	if name == "" {
-		return 0, fmt.Errorf("a fleet on the LAN needs an interface, for example interface = eth0 in [general]: %w", decnet.ErrSemantic)
-	}
-	iface, err := net.InterfaceByName(name)
-	switch {
-	case err != nil:
-		return 0, fmt.Errorf("interface %q: %w", name, decnet.ErrNotFound)
-	case iface.Flags&net.FlagLoopback != 0 || len(iface.HardwareAddr) != 6:
-		return 0, fmt.Errorf("interface %s is not Ethernet, deckies cannot have MAC addresses on it: %w", name, decnet.ErrSemantic)
-	case iface.Flags&net.FlagUp == 0:
-		return 0, fmt.Errorf("interface %s is down (ip link set %s up): %w", name, name, decnet.ErrConflict)
-	}
-	return iface.Index, nil
-}
-
-// checkAddr refuses an address that no machine in the subnet can have, or that is taken.
-func checkAddr(a netip.Addr, subnet netip.Prefix, owners map[netip.Addr]string) error {
-	switch {
-	case !subnet.IsValid():
-		return fmt.Errorf("a fleet on the LAN needs a subnet, for example net = 192.168.1.0/24 in [general]: %w", decnet.ErrSemantic)
-	case !a.Is4():
-		return fmt.Errorf("address %s is not IPv4, which is what deckies on the LAN have without an engine: %w", a, decnet.ErrSemantic)
-	case !subnet.Contains(a):
-		return fmt.Errorf("address %s is outside of the subnet %s: %w", a, subnet, decnet.ErrSemantic)
-	case owners[a] != "":
-		return fmt.Errorf("address %s is already that of %s: %w", a, owners[a], decnet.ErrSemantic)
-	}
-	if _, err := fleet.Allocate(subnet, 1, a, func(other netip.Addr) bool { return other != a }); err != nil {
-		return fmt.Errorf("address %s is not that of a machine in the subnet %s: %w", a, subnet, decnet.ErrSemantic)
-	}
-	return nil
 }
 
 // Place returns the host of a decky.
@@ -295,6 +214,7 @@ func (c *change) taken() []*host {
 
 // Finish makes the new hosts those of the network, and waits until the others are gone.
 func (c *change) Finish() {
+	c.keep()
 	for _, h := range c.gone {
 		if h.lingers() {
 			if err := h.down(); err != nil {
@@ -303,7 +223,6 @@ func (c *change) Finish() {
 		}
 		h.close()
 	}
-	c.keep()
 	if err := c.n.awaitGone(c.gone); err != nil {
 		c.n.opt.Log.Warn("deckies linger", "err", err)
 	}
@@ -338,56 +257,4 @@ func (c *change) Abandon() {
 	if len(c.n.hosts) == 0 {
 		c.n.shut()
 	}
-}
-
-// awaitGone waits until the kernel has taken down the links of hosts: the interface below
-// has a filter for the MAC address of each link that is up. Those that a host of the network
-// has now do not count.
-func (n *network) awaitGone(hosts []*host) error {
-	ours := make(map[link]bool, len(n.hosts))
-	for _, h := range n.hosts {
-		ours[h.on()] = true
-	}
-	pending := slices.DeleteFunc(slices.Clone(hosts), func(h *host) bool { return ours[h.on()] })
-	for wait, until := time.Millisecond, time.Now().Add(dying); ; wait = min(2*wait, 50*time.Millisecond) {
-		if len(pending) == 0 {
-			return nil
-		}
-		up, err := n.linksUp()
-		if err != nil {
-			return err
-		}
-		pending = slices.DeleteFunc(pending, func(h *host) bool { return !up[h.on()] })
-		if len(pending) > 0 && time.Now().After(until) {
-			return fmt.Errorf("%d links are still there after %s", len(pending), dying)
-		}
-		time.Sleep(wait)
-	}
-}
-
-// link is a MACVLAN link by the interface below and its MAC address.
-type link struct {
-	parent int
-	mac    [6]byte
-}
-
-func (h *host) on() link { return link{h.parent, h.mac} }
-
-// linksUp returns the links that are up, of ours and of others, as far as the interfaces
-// below list them: one that leaves the work to its hardware does not.
-func (n *network) linksUp() (map[link]bool, error) {
-	up := make(map[link]bool)
-	if n.links == nil {
-		return up, nil
-	}
-	list, err := n.links.NeighList(0, unix.AF_BRIDGE)
-	if err != nil {
-		return nil, fmt.Errorf("links: %w", err)
-	}
-	for _, entry := range list {
-		if len(entry.HardwareAddr) == 6 {
-			up[link{entry.LinkIndex, [6]byte(entry.HardwareAddr)}] = true
-		}
-	}
-	return up, nil
 }
