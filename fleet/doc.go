@@ -1,6 +1,6 @@
 // Package fleet plans fleets of deckies: which machines there are, what they claim to be,
 // where they live and which honeypots they run. It is pure: it opens no socket and starts
-// nothing. A [Runtime], such as fleet/local, makes a plan real.
+// nothing. A [Runtime], such as fleet/local or fleet/lan, makes a plan real.
 //
 //	plan, err := fleet.FromINI(registry, text, fleet.Options{Seed: "blue"})
 //	rt := local.New(registry, local.Options{Sink: sink})

@@ -17,6 +17,18 @@ import (
 // maxAmount bounds how many deckies one section makes.
 const maxAmount = 100
 
+// NetworkOf returns what [general] of an INI document says of the LAN: the fields
+// Interface, Subnet and Gateway, each zero where it says nothing. Errors wrap
+// decnet.ErrSemantic.
+func NetworkOf(text []byte) (Options, error) {
+	var opt Options
+	doc, err := parseINI(text)
+	if err == nil {
+		_, err = doc.readGeneral(&opt)
+	}
+	return opt, err
+}
+
 // FromINI plans the fleet that an INI document describes; the package comment shows the
 // format. A document with nothing but [general] gives a fleet without deckies. What the
 // document says about the network wins over opt.
@@ -25,12 +37,8 @@ const maxAmount = 100
 // decnet.ErrInvalid when text is larger than MaxINI (ErrTooLarge) or not UTF-8, or when the
 // mode of opt is unknown, and decnet.ErrSemantic in all other cases.
 func FromINI(reg *services.Registry, text []byte, opt Options) (decnet.Fleet, error) {
-	sections, err := readINI(text)
+	doc, err := parseINI(text)
 	if err != nil {
-		return decnet.Fleet{}, err
-	}
-	doc := iniDocument{config: make(map[string]map[string]*section)}
-	if err := doc.sort(sections); err != nil {
 		return decnet.Fleet{}, err
 	}
 	g, err := doc.readGeneral(&opt)
@@ -59,6 +67,15 @@ type iniDocument struct {
 	customs []*section
 	others  []*section // deckies, and settings of their services
 	config  map[string]map[string]*section
+}
+
+func parseINI(text []byte) (*iniDocument, error) {
+	sections, err := readINI(text)
+	if err != nil {
+		return nil, err
+	}
+	doc := &iniDocument{config: make(map[string]map[string]*section)}
+	return doc, doc.sort(sections)
 }
 
 func (doc *iniDocument) sort(sections []*section) error {

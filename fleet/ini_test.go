@@ -311,3 +311,19 @@ func FuzzFromINI(f *testing.F) {
 		}
 	})
 }
+
+func TestNetworkOf(t *testing.T) {
+	t.Parallel()
+	got, err := fleet.NetworkOf([]byte("[general]\nnet = 192.168.7.0/24\ngw = 192.168.7.1\ninterface = eth7\n[a]\nservices = whatever\n"))
+	if err != nil || got.Interface != "eth7" || got.Subnet.String() != "192.168.7.0/24" || got.Gateway.String() != "192.168.7.1" {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if got, err := fleet.NetworkOf([]byte("[a]\nservices = ssh\n")); err != nil || got.Interface != "" || got.Subnet.IsValid() || got.Gateway.IsValid() {
+		t.Errorf("without [general]: %+v, %v", got, err)
+	}
+	for _, text := range []string{"[general]\nnet = 192.168.7.0\n", "[general]\ngw = here\n", "[general\n", "[General]\n"} {
+		if _, err := fleet.NetworkOf([]byte(text)); !errors.Is(err, decnet.ErrSemantic) {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}

@@ -1,87 +1,107 @@
 package fleet
 
 import (
+	"fmt"
 	"net"
 
 	"github.com/decnet/decnet"
 )
 
-// The makers of network cards by the first three bytes of their addresses, as the IEEE
-// assigned them.
-var (
-	serverCards = []uint32{
-		0xF8BC12, 0x1866DA, 0xB083FE, // Dell
-		0xB47AF1, 0x1402EC, 0x48DF37, // Hewlett Packard Enterprise
-		0x002590, 0x0CC47A, 0xAC1F6B, // Super Micro
-		0x001B21, 0xA0369F, // Intel
-		0x000C29, // VMware
-	}
-	windowsCards = []uint32{
-		0xF8BC12, 0xB083FE, // Dell
-		0xB47AF1, 0x1402EC, // Hewlett Packard Enterprise
-		0x00155D, // Microsoft
-		0x000C29, // VMware
-	}
-	desktopCards = []uint32{
-		0x54BF64, 0x8CEC4B, 0x98E743, 0x509A4C, 0xD89EF3, // Dell
-		0x3CD92B, 0x9457A5, 0x480FCF, // Hewlett Packard
-	}
-	boardCards   = []uint32{0xB827EB, 0xDCA632, 0x240AC4, 0x30AEA4}                               // Raspberry Pi, Espressif
-	printerCards = []uint32{0x008077, 0x001E8F, 0x00C0EE, 0x0000AA, 0x000400, 0x002673, 0x0026AB} // Brother, Canon, Kyocera, Xerox, Lexmark, Ricoh, Epson
-	plantCards   = []uint32{0x000E8C, 0x001B1B, 0x0000BC, 0x001D9C, 0x0080F4}                     // Siemens, Rockwell, Telemecanique
-	phoneCards   = []uint32{0x000B82}                                                             // Grandstream
-	ciscoCards   = []uint32{0x00000C, 0x001B54}
-)
+// maker is the part of a MAC address that IEEE gives to who makes network cards.
+type maker = [3]byte
 
-// cards returns the makers that a machine like d has its network card from.
-func cards(d decnet.Decky) []uint32 {
-	switch d.Archetype {
-	case "windows-workstation":
-		return desktopCards
-	case "printer":
-		return printerCards
-	case "iot-device":
-		return boardCards
-	case "industrial-control":
-		return plantCards
-	case "voip-server":
-		return phoneCards
-	}
-	switch d.OSFamily {
-	case "windows", "windows_server":
-		return windowsCards
-	case "embedded":
-		return boardCards
-	case "cisco":
-		return ciscoCards
-	}
-	return serverCards
+// makersOf lists whose network cards an archetype has.
+var makersOf = map[string][]maker{
+	"windows-workstation": workstation,
+	"printer": {
+		{0x3c, 0x2a, 0xf4}, {0x00, 0x80, 0x77}, // Brother
+		{0x00, 0x1e, 0x8f}, {0x18, 0x0c, 0xac}, // Canon
+		{0x00, 0x26, 0xab}, // Seiko Epson
+		{0x00, 0x21, 0xb7}, // Lexmark
+		{0x00, 0x17, 0xc8}, // Kyocera
+		{0x00, 0x26, 0x73}, // Ricoh
+	},
+	"iot-device": {
+		{0x08, 0x3a, 0xf2}, {0x08, 0xb6, 0x1f}, // Espressif
+		{0xb8, 0x27, 0xeb}, {0xdc, 0xa6, 0x32}, {0xe4, 0x5f, 0x01}, // Raspberry Pi
+	},
+	"industrial-control": {
+		{0x00, 0x0e, 0x8c}, {0x00, 0x1b, 0x1b}, // Siemens
+		{0x00, 0x00, 0xbc}, {0x00, 0x1d, 0x9c}, // Rockwell
+		{0x00, 0xa0, 0x45}, // Phoenix Contact
+		{0x00, 0x30, 0xde}, // WAGO
+		{0x00, 0x90, 0xe8}, // Moxa
+	},
+	"voip-server": {
+		{0x00, 0x0b, 0x82}, {0xc0, 0x74, 0xad}, // Grandstream
+		{0x00, 0x50, 0x58}, // Sangoma
+		{0x00, 0x0f, 0xd3}, // Digium
+	},
 }
 
-// MACs returns the hardware addresses of the deckies of f, in their order. Each is of a
-// maker that fits the archetype or else the OS family, follows from the seed of the decky,
-// and is different from all before it. A seed that is not 64 hexadecimal digits gives an
-// error that wraps decnet.ErrInvalid.
-func MACs(f decnet.Fleet) ([]net.HardwareAddr, error) {
-	list := make([]net.HardwareAddr, 0, len(f.Deckies))
-	taken := make(map[[6]byte]bool, len(f.Deckies))
+// makersOfFamily lists them for an OS family, which counts for all other archetypes.
+var makersOfFamily = map[string][]maker{
+	"linux": {
+		{0x18, 0x66, 0xda}, {0xd0, 0x94, 0x66}, // Dell
+		{0x94, 0x57, 0xa5}, {0x3c, 0xd9, 0x2b}, // Hewlett Packard
+		{0xac, 0x1f, 0x6b}, {0x00, 0x25, 0x90}, // Supermicro
+		{0x00, 0x0c, 0x29}, // VMware
+		{0x52, 0x54, 0x00}, // QEMU
+	},
+	"windows": workstation,
+	"windows_server": {
+		{0x18, 0x66, 0xda}, {0xd0, 0x94, 0x66}, // Dell
+		{0x94, 0x57, 0xa5}, {0x3c, 0xd9, 0x2b}, // Hewlett Packard
+		{0x00, 0x0c, 0x29}, // VMware
+		{0x00, 0x15, 0x5d}, // Microsoft
+	},
+	"bsd": {
+		{0xac, 0x1f, 0x6b}, {0x00, 0x25, 0x90}, // Supermicro
+		{0xa0, 0x36, 0x9f}, // Intel
+	},
+	"embedded": {
+		{0xb8, 0x27, 0xeb}, {0xdc, 0xa6, 0x32}, // Raspberry Pi
+		{0x00, 0x90, 0xe8}, // Moxa
+	},
+	"cisco": {{0x00, 0x01, 0x42}, {0x00, 0x01, 0x63}, {0x00, 0x01, 0x64}},
+}
+
+var workstation = []maker{
+	{0x18, 0x66, 0xda},                     // Dell
+	{0x3c, 0xd9, 0x2b},                     // Hewlett Packard
+	{0x28, 0xd2, 0x44}, {0x54, 0x05, 0xdb}, // LCFC, which makes for Lenovo
+	{0xd4, 0x3d, 0x7e}, // Micro-Star
+}
+
+// MACs returns a MAC address for each decky of f, by its name: that of a maker whose
+// network cards such a machine has (its archetype says which, or else its OS family), and
+// different for each. It derives from the seed of the decky, so a decky keeps it. A seed
+// that is not one gives an error that wraps decnet.ErrInvalid, an unknown OS family one
+// that wraps decnet.ErrSemantic.
+func MACs(f decnet.Fleet) (map[string]net.HardwareAddr, error) {
+	macs := make(map[string]net.HardwareAddr, len(f.Deckies))
+	used := make(map[[6]byte]bool, len(f.Deckies))
 	for _, d := range f.Deckies {
 		id, err := Identity(d)
 		if err != nil {
 			return nil, err
 		}
-		r, makers := id.Rand("mac"), cards(d)
-		maker := makers[r.IntN(len(makers))]
-		mac := [6]byte{byte(maker >> 16), byte(maker >> 8), byte(maker)}
-		for {
-			n := r.Uint32()
-			mac[3], mac[4], mac[5] = byte(n>>16), byte(n>>8), byte(n)
-			if !taken[mac] {
-				break
+		makers, ok := makersOf[d.Archetype]
+		if !ok {
+			if makers, ok = makersOfFamily[d.OSFamily]; !ok {
+				_, err := Sysctls(d.OSFamily)
+				return nil, fmt.Errorf("fleet: %s: %w", d.Name, err)
 			}
 		}
-		taken[mac] = true
-		list = append(list, mac[:])
+		r := id.Rand("mac")
+		m := makers[r.IntN(len(makers))]
+		mac := [6]byte{m[0], m[1], m[2]}
+		for ok := true; ok; ok = used[mac] {
+			n := r.Uint32()
+			mac[3], mac[4], mac[5] = byte(n>>16), byte(n>>8), byte(n)
+		}
+		used[mac] = true
+		macs[d.Name] = mac[:]
 	}
-	return list, nil
+	return macs, nil
 }

@@ -1,116 +1,115 @@
-package fleet_test
+package fleet
 
 import (
 	"bufio"
+	"encoding/hex"
 	"errors"
 	"fmt"
-	"net"
+	"maps"
 	"os"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/decnet/decnet"
-	"github.com/decnet/decnet/fleet"
 )
 
-// deckiesOf makes n deckies of a kind, with seeds that differ.
-func deckiesOf(archetype, family string, n int) []decnet.Decky {
-	list := make([]decnet.Decky, n)
-	for i := range list {
-		list[i] = decnet.Decky{Name: fmt.Sprint("d", i), Archetype: archetype, OSFamily: family, Seed: fmt.Sprintf("%064x", i)}
+// crowd makes n deckies of an archetype and an OS family.
+func crowd(n int, archetype, family string) decnet.Fleet {
+	var f decnet.Fleet
+	for i := range n {
+		name := fmt.Sprintf("d%05d", i)
+		f.Deckies = append(f.Deckies, decnet.Decky{Name: name, Seed: deckySeed("test", name), Archetype: archetype, OSFamily: family})
 	}
-	return list
-}
-
-func macsOf(t *testing.T, f decnet.Fleet) []net.HardwareAddr {
-	t.Helper()
-	list, err := fleet.MACs(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return list
+	return f
 }
 
 func TestMACsAreUniqueAndStay(t *testing.T) {
 	t.Parallel()
-	f := decnet.Fleet{Deckies: deckiesOf("voip-server", "linux", 10_000)} // all of one maker: some seeds collide
-	list := macsOf(t, f)
-	seen := make(map[string]bool)
-	for _, m := range list {
-		if len(m) != 6 || m[0]&3 != 0 {
-			t.Fatalf("%s is not the address of one card, as its maker gave it", m)
-		}
-		if seen[m.String()] {
-			t.Errorf("%s is given twice", m)
-		}
-		seen[m.String()] = true
-	}
-	fewer := macsOf(t, decnet.Fleet{Deckies: f.Deckies[:100]})
-	if !slices.EqualFunc(fewer, list[:100], func(a, b net.HardwareAddr) bool { return a.String() == b.String() }) {
-		t.Error("deckies that are added change the addresses of others")
-	}
-	if _, err := fleet.MACs(decnet.Fleet{Deckies: []decnet.Decky{{Name: "x"}}}); !errors.Is(err, decnet.ErrInvalid) {
-		t.Errorf("without a seed: %v", err)
-	}
-}
-
-// TestMACsAreOfFittingMakers compares with the list of the IEEE as Nmap has it.
-func TestMACsAreOfFittingMakers(t *testing.T) {
-	t.Parallel()
-	file, err := os.Open("/usr/share/nmap/nmap-mac-prefixes")
+	f := crowd(20_000, "voip-server", "linux")
+	macs, err := MACs(f)
 	if err != nil {
-		t.Skip("needs the list of makers that comes with nmap:", err)
+		t.Fatal(err)
 	}
-	defer file.Close()
-	makers := make(map[string]string)
-	for s := bufio.NewScanner(file); s.Scan(); {
-		prefix, maker, _ := strings.Cut(s.Text(), " ")
-		makers[prefix] = maker
-	}
-	server := []string{"Dell", "Hewlett Packard", "Super Micro", "Intel", "VMware"}
-	for _, c := range []struct {
-		archetype, family string
-		makers            []string
-	}{
-		{"printer", "embedded", []string{"Brother", "Canon", "Kyocera", "Xerox", "Lexmark", "Ricoh", "Epson"}},
-		{"iot-device", "embedded", []string{"Raspberry Pi", "Espressif"}},
-		{"industrial-control", "embedded", []string{"Siemens", "Rockwell", "Telemecanique"}},
-		{"voip-server", "linux", []string{"Grandstream"}},
-		{"windows-workstation", "windows", []string{"Dell", "Hewlett Packard"}},
-		{"windows-server", "windows_server", append(server, "Microsoft")},
-		{"linux-server", "linux", server},
-		{"", "bsd", server},
-		{"", "embedded", []string{"Raspberry Pi", "Espressif"}},
-		{"", "cisco", []string{"Cisco"}},
-	} {
-		for _, m := range macsOf(t, decnet.Fleet{Deckies: deckiesOf(c.archetype, c.family, 200)}) {
-			maker := makers[strings.ToUpper(strings.ReplaceAll(m.String()[:8], ":", ""))]
-			if !slices.ContainsFunc(c.makers, func(want string) bool { return strings.Contains(maker, want) }) {
-				t.Errorf("%s %s has %s of %q", c.archetype, c.family, m, maker)
-			}
+	seen := make(map[string]bool)
+	for _, mac := range macs {
+		seen[mac.String()] = true
+		if mac[0]&1 != 0 {
+			t.Errorf("%s is a group address", mac)
 		}
+	}
+	if len(seen) != len(f.Deckies) {
+		t.Errorf("%d deckies have %d addresses", len(f.Deckies), len(seen))
+	}
+	f.Deckies = slices.Insert(f.Deckies[:100], 50, decnet.Decky{Name: "new", Seed: deckySeed("test", "new"), OSFamily: "linux"})
+	more, err := MACs(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range f.Deckies {
+		if d.Name != "new" && more[d.Name].String() != macs[d.Name].String() {
+			t.Errorf("%s had %s and has %s", d.Name, macs[d.Name], more[d.Name])
+		}
+	}
+
+	// The second of two deckies with one seed has to draw again.
+	twins := decnet.Fleet{Deckies: []decnet.Decky{f.Deckies[0], f.Deckies[0]}}
+	twins.Deckies[1].Name = "twin"
+	if macs, err := MACs(twins); err != nil || macs["twin"].String() == macs[f.Deckies[0].Name].String() {
+		t.Errorf("twins: %v, %v", macs, err)
 	}
 }
 
-func TestArchetypesFitTheirFamilies(t *testing.T) {
+func TestMACsRefuseWhatIsNoDecky(t *testing.T) {
 	t.Parallel()
-	for _, a := range fleet.Archetypes() {
-		if !a.Fits(a.OSFamily) {
-			t.Errorf("%s does not fit its own family", a.Slug)
+	if _, err := MACs(decnet.Fleet{Deckies: []decnet.Decky{{Name: "a", OSFamily: "linux"}}}); !errors.Is(err, decnet.ErrInvalid) {
+		t.Errorf("no seed: %v", err)
+	}
+	if _, err := MACs(crowd(1, "", "beos")); !errors.Is(err, decnet.ErrSemantic) || !strings.Contains(err.Error(), "d00000") {
+		t.Errorf("unknown family: %v", err)
+	}
+}
+
+// TestMACsAreThoseOfTheirMakers compares with the list that nmap names makers from.
+func TestMACsAreThoseOfTheirMakers(t *testing.T) {
+	t.Parallel()
+	list, err := os.Open("/usr/share/nmap/nmap-mac-prefixes")
+	if err != nil {
+		t.Skip("nmap is not installed")
+	}
+	defer list.Close()
+	names := make(map[string]string)
+	for s := bufio.NewScanner(list); s.Scan(); {
+		prefix, name, _ := strings.Cut(s.Text(), " ")
+		names[strings.ToLower(prefix)] = name
+	}
+	for key, says := range map[[2]string][]string{
+		{"windows-workstation", "windows"}:   {"Dell", "Hewlett Packard", "Lcfc", "Micro-Star"},
+		{"windows-server", "windows_server"}: {"Dell", "Hewlett Packard", "VMware", "Microsoft"},
+		{"linux-server", "linux"}:            {"Dell", "Hewlett Packard", "Super Micro", "VMware", "QEMU"},
+		{"printer", "embedded"}:              {"Brother", "Canon", "Seiko Epson", "Lexmark", "Kyocera", "Ricoh"},
+		{"iot-device", "embedded"}:           {"Espressif", "Raspberry Pi"},
+		{"industrial-control", "embedded"}:   {"Siemens", "Rockwell", "Phoenix", "Wago", "Moxa"},
+		{"voip-server", "linux"}:             {"Grandstream", "Sangoma", "Digium"},
+		{"", "bsd"}:                          {"Super Micro", "Intel"},
+		{"", "embedded"}:                     {"Raspberry Pi", "Moxa"},
+		{"", "cisco"}:                        {"Cisco"},
+	} {
+		macs, err := MACs(crowd(200, key[0], key[1]))
+		if err != nil {
+			t.Fatal(err)
 		}
-		var fitting []string
-		for _, family := range fleet.OSFamilies() {
-			if a.Fits(family) {
-				fitting = append(fitting, family)
+		missing := slices.Clone(says)
+		for mac := range maps.Values(macs) {
+			name := names[hex.EncodeToString(mac[:3])]
+			known := func(maker string) bool { return strings.Contains(strings.ToLower(name), strings.ToLower(maker)) }
+			if !slices.ContainsFunc(says, known) {
+				t.Errorf("%s: %s is that of %q, want one of %v", key, mac, name, says)
 			}
+			missing = slices.DeleteFunc(missing, known)
 		}
-		want := map[string]string{
-			"windows": "windows windows_server", "windows_server": "windows windows_server",
-			"linux": "bsd linux", "embedded": "bsd embedded linux",
-		}[a.OSFamily]
-		if got := strings.Join(fitting, " "); got != want {
-			t.Errorf("%s fits %s, want %s", a.Slug, got, want)
+		if len(missing) > 0 {
+			t.Errorf("%s: nobody has a card of %v", key, missing)
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net"
+	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -92,6 +93,9 @@ type Env struct {
 	// Product is set by New of a service that can be one of several products, such as
 	// "nginx" or "apache": what the other services of the Host tell of it.
 	Product string
+	// Listen binds a further TCP socket of the decky, such as that of a passive FTP
+	// transfer, where the decky lives. nil: the function [Listen].
+	Listen func(ctx context.Context, addr netip.AddrPort) (net.Listener, error)
 }
 
 // Complete returns e with its zero fields replaced by what their comments promise.
@@ -113,6 +117,9 @@ func (e Env) Complete() Env {
 	}
 	if e.Identity.Hostname == "" {
 		e.Identity.Hostname = e.Decky
+	}
+	if e.Listen == nil {
+		e.Listen = Listen
 	}
 	return e
 }

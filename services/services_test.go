@@ -392,3 +392,16 @@ func TestPortsAsText(t *testing.T) {
 		}
 	}
 }
+
+func TestCompleteBindsWhereTheProcessIs(t *testing.T) {
+	t.Parallel()
+	env := services.Env{}.Complete()
+	l, err := env.Listen(t.Context(), netip.MustParseAddrPort("127.0.0.1:0"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if addr := netip.MustParseAddrPort(l.Addr().String()); addr.Addr() != netip.MustParseAddr("127.0.0.1") {
+		t.Errorf("bound to %s", addr)
+	}
+}

@@ -55,16 +55,21 @@ func (e *Env) Serve(ctx context.Context, service string, socks []Socket, h Sessi
 	}
 	g, scans := newGate(e.Limits), newScanWatch()
 	errs := make([]error, len(socks))
-	var wg sync.WaitGroup
-	for i, sock := range socks {
-		wg.Go(func() {
-			defer cancel()
-			errs[i] = g.serve(ctx, sock.Stream, func(ctx context.Context, c *Conn) error {
-				return e.session(ctx, service, sock.Port, c, scans, h)
-			})
+	serve := func(i int) {
+		defer cancel()
+		errs[i] = g.serve(ctx, socks[i].Stream, func(ctx context.Context, c *Conn) error {
+			return e.session(ctx, service, socks[i].Port, c, scans, h)
 		})
 	}
-	wg.Wait()
+	// Most services have one socket, which needs no goroutine of its own.
+	var others sync.WaitGroup
+	for i := range socks[:max(len(socks)-1, 0)] {
+		others.Go(func() { serve(i) })
+	}
+	if n := len(socks); n > 0 {
+		serve(n - 1)
+	}
+	others.Wait()
 	return errors.Join(errs...)
 }
 

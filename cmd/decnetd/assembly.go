@@ -27,6 +27,7 @@ import (
 	"github.com/decnet/decnet/correlate/profile"
 	"github.com/decnet/decnet/fingerprint/probe"
 	"github.com/decnet/decnet/fleet"
+	"github.com/decnet/decnet/fleet/lan"
 	"github.com/decnet/decnet/fleet/local"
 	"github.com/decnet/decnet/rfc5424"
 	"github.com/decnet/decnet/services"
@@ -48,10 +49,16 @@ type assembly struct {
 	ingester  *ingest.Ingester
 	profiler  *profile.Profiler
 	hub       *api.Hub
-	runtime   *local.Runtime
+	runtime   servingRuntime
 	server    *http.Server
 	listener  net.Listener
 	log       *slog.Logger
+}
+
+// servingRuntime is a fleet.Runtime that serves its deckies while Run runs.
+type servingRuntime interface {
+	fleet.Runtime
+	Run(context.Context) error
 }
 
 // run starts the system, says that it is ready, and runs it until ctx ends.
@@ -117,11 +124,23 @@ func (f *upFlags) run(ctx context.Context, std streams, env func(string) string)
 	}); err != nil {
 		return err
 	}
-	plan, err := a.deploy(ctx, f, env, local.Options{
-		Sink: sink, Log: a.log, Artifacts: files, PortOffset: f.portOffset, Limits: services.Limits{Conns: f.maxConns},
-	})
+	limits := services.Limits{Conns: f.maxConns}
+	if f.runtime == "lan" {
+		if err := checkOwner(f.data); err != nil {
+			return err
+		}
+		a.runtime = lan.New(registry, lan.Options{Sink: sink, Log: a.log, Artifacts: files, Limits: limits})
+	} else {
+		a.runtime = local.New(registry, local.Options{Sink: sink, Log: a.log, Artifacts: files, PortOffset: f.portOffset, Limits: limits})
+	}
+	plan, err := a.deploy(ctx, f, env)
 	if err != nil {
 		return err
+	}
+	if f.runtime == "lan" {
+		if err := dropPrivileges(); err != nil {
+			return err
+		}
 	}
 	if hashing.Wait(); first != nil {
 		if err := first.create(ctx, db); err != nil {
@@ -189,7 +208,7 @@ func (a *assembly) collect(ctx context.Context, f *upFlags, std streams) (decnet
 
 // deploy plans the fleet and binds its sockets. It returns the fleet document, which all
 // parts of the system read; that of the last time still holds.
-func (a *assembly) deploy(ctx context.Context, f *upFlags, env func(string) string, opt local.Options) (json.RawMessage, error) {
+func (a *assembly) deploy(ctx context.Context, f *upFlags, env func(string) string) (json.RawMessage, error) {
 	var last decnet.Fleet
 	doc, err := a.db.State(ctx, store.FleetKey)
 	if err == nil {
@@ -204,11 +223,10 @@ func (a *assembly) deploy(ctx context.Context, f *upFlags, env func(string) stri
 	if err != nil {
 		return nil, err
 	}
-	a.runtime = local.New(a.registry, opt)
 	if err := a.runtime.Apply(ctx, plan); err != nil {
 		return nil, err
 	}
-	if a.watcher, err = newWatcher(a.sensors, plan.Deckies, env("DECNET_SNIFFER_IFACE"), a.log); err != nil {
+	if a.watcher, err = newWatcher(a.sensors, plan, env("DECNET_SNIFFER_IFACE"), a.log); err != nil {
 		return nil, err
 	}
 	return json.Marshal(plan)

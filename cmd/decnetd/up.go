@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"github.com/decnet/decnet"
 	"github.com/decnet/decnet/collector/forward"
 	"github.com/decnet/decnet/fleet"
+	"github.com/decnet/decnet/fleet/lan"
 	"github.com/decnet/decnet/fleet/local"
 	"github.com/decnet/decnet/services"
 )
@@ -27,6 +29,9 @@ type upFlags struct {
 	randomise  bool
 	seed       string
 	runtime    string
+	iface      string
+	subnet     string
+	gateway    string
 	baseIP     string
 	portOffset int
 	api        string
@@ -36,7 +41,7 @@ type upFlags struct {
 	maxConns   int
 
 	planned bool   // a flag that says which deckies there are was given
-	moved   bool   // --base-ip was given
+	moved   bool   // a flag that says where they are was given
 	ini     []byte // what --config holds
 }
 
@@ -58,8 +63,10 @@ func newUp(env func(string) string) *cobra.Command {
 			for _, name := range []string{"deckies", "archetype", "services", "randomize-services", "seed"} {
 				f.planned = f.planned || cmd.Flags().Changed(name)
 			}
-			f.moved = cmd.Flags().Changed("base-ip")
-			if !cmd.Flags().Changed("port-offset") {
+			for _, name := range []string{"base-ip", "interface", "subnet", "gateway"} {
+				f.moved = f.moved || cmd.Flags().Changed(name)
+			}
+			if f.runtime == "local" && !cmd.Flags().Changed("port-offset") {
 				f.portOffset = local.PortOffset()
 			}
 			if err := f.check(); err != nil {
@@ -83,8 +90,11 @@ func newUp(env func(string) string) *cobra.Command {
 	flags.StringSliceVar(&f.services, "services", nil, "services of all deckies, separated by commas")
 	flags.BoolVar(&f.randomise, "randomize-services", false, "one to three services at random for each decky")
 	flags.StringVar(&f.seed, "seed", "", "makes the fleet reproducible (default: random, then kept)")
-	flags.StringVar(&f.runtime, "runtime", "local", "where deckies live: local")
-	flags.StringVar(&f.baseIP, "base-ip", "127.0.10.1", "address of the first decky; each further one takes the next")
+	flags.StringVar(&f.runtime, "runtime", "local", "where deckies live: local, or lan: each with a MAC address and an address of its own (Linux, root)")
+	flags.StringVar(&f.iface, "interface", "", "lan: interface of this machine towards the LAN (default: that of the default route)")
+	flags.StringVar(&f.subnet, "subnet", "", "lan: subnet of the deckies (default: that of the interface)")
+	flags.StringVar(&f.gateway, "gateway", "", "lan: default route of the deckies (default: that of this machine)")
+	flags.StringVar(&f.baseIP, "base-ip", "", "address of the first decky; each further one takes the next free (default 127.0.10.1, lan: the first of the subnet)")
 	flags.IntVar(&f.portOffset, "port-offset", 0, "added to every honeypot port (default 0, or 10000 when low ports may not be bound)")
 	flags.StringVar(&f.api, "api", "127.0.0.1:8000", "address of the API")
 	flags.StringVar(&f.logTarget, "log-target", "", "also forward every event as RFC 5424 over TCP to HOST:PORT, or tls:HOST:PORT")
@@ -100,14 +110,14 @@ func (f *upFlags) check() error {
 		return errors.New("--config says which deckies there are: it takes no --deckies, --archetype, --services, --randomize-services or --seed")
 	}
 	switch f.runtime {
-	case "local":
-	case "lan", "docker":
-		return fmt.Errorf("--runtime %s is not part of this version: only local is", f.runtime)
+	case "local", "lan":
+	case "docker":
+		return errors.New("--runtime docker is not part of this version: only local and lan are")
 	default:
-		return fmt.Errorf("--runtime must be local, not %q", f.runtime)
+		return fmt.Errorf("--runtime must be local or lan, not %q", f.runtime)
 	}
-	if a, err := netip.ParseAddr(f.baseIP); err != nil || a.Zone() != "" || a.IsUnspecified() || a.IsMulticast() {
-		return fmt.Errorf("--base-ip: %q is not the IP address of a machine", f.baseIP)
+	if _, err := f.place(); err != nil {
+		return err
 	}
 	if f.portOffset < 0 || f.portOffset > 60000 {
 		return errors.New("--port-offset must be from 0 to 60000")
@@ -136,6 +146,67 @@ func (f *upFlags) check() error {
 	return err
 }
 
+// place returns what the flags say of where the deckies are.
+func (f *upFlags) place() (opt fleet.Options, err error) {
+	onLAN := f.runtime == "lan"
+	if f.baseIP != "" {
+		if opt.First, err = netip.ParseAddr(f.baseIP); err != nil || opt.First.Zone() != "" || opt.First.IsUnspecified() || opt.First.IsMulticast() {
+			return opt, fmt.Errorf("--base-ip: %q is not the IP address of a machine", f.baseIP)
+		}
+	}
+	if !onLAN {
+		if f.iface != "" || f.subnet != "" || f.gateway != "" {
+			return opt, errors.New("--interface, --subnet and --gateway are for --runtime lan")
+		}
+		return opt, nil
+	}
+	opt.Mode, opt.Interface = fleet.ModeMACVLAN, f.iface
+	if f.portOffset != 0 {
+		return opt, errors.New("--port-offset is for --runtime local: on the LAN every decky has all ports to itself")
+	}
+	if f.config != "" && (f.iface != "" || f.subnet != "" || f.gateway != "") {
+		return opt, errors.New("--config says where the deckies are, in [general]: it takes no --interface, --subnet or --gateway")
+	}
+	if f.subnet != "" {
+		if opt.Subnet, err = netip.ParsePrefix(f.subnet); err != nil {
+			return opt, fmt.Errorf("--subnet: %q is not a subnet such as 192.168.1.0/24", f.subnet)
+		}
+	}
+	if f.gateway != "" {
+		if opt.Gateway, err = netip.ParseAddr(f.gateway); err != nil {
+			return opt, fmt.Errorf("--gateway: %q is not an IP address", f.gateway)
+		}
+	}
+	return opt, nil
+}
+
+// detect fills in what neither the flags nor the INI file say of the LAN.
+func (f *upFlags) detect(opt *fleet.Options) error {
+	if f.config != "" {
+		said, err := fleet.NetworkOf(f.ini)
+		if err != nil {
+			return fmt.Errorf("%s: %w", f.config, err)
+		}
+		opt.Interface, opt.Subnet, opt.Gateway = said.Interface, said.Subnet, said.Gateway
+	}
+	found, err := lan.Detect(opt.Interface)
+	if err != nil {
+		if opt.Interface != "" && opt.Subnet.IsValid() {
+			return nil // which is enough
+		}
+		return fmt.Errorf("%w; say it with --interface and --subnet, or with interface and net in [general] of an INI file", err)
+	}
+	opt.Interface = found.Interface
+	if !opt.Subnet.IsValid() {
+		opt.Subnet = found.Subnet
+	}
+	opt.Host = found.Host
+	if !opt.Gateway.IsValid() && opt.Subnet.Contains(found.Gateway) {
+		opt.Gateway = found.Gateway
+	}
+	return nil
+}
+
 // allowed returns the networks of --probe-allow.
 func (f *upFlags) allowed() ([]netip.Prefix, error) {
 	var list []netip.Prefix
@@ -153,9 +224,19 @@ func (f *upFlags) allowed() ([]netip.Prefix, error) {
 // of the last time, or the default. A fleet keeps its seed from one start to the next, and
 // with it the keys and the bait of its deckies.
 func (f *upFlags) plan(registry *services.Registry, last decnet.Fleet) (decnet.Fleet, error) {
-	opt := fleet.Options{First: netip.MustParseAddr(f.baseIP), Seed: f.seed, Now: time.Now}
-	if opt.Seed == "" {
-		opt.Seed = last.Seed
+	opt, err := f.place()
+	if err != nil {
+		return decnet.Fleet{}, &usageError{err}
+	}
+	opt.Now, opt.Seed = time.Now, cmp.Or(f.seed, last.Seed)
+	mode := cmp.Or(opt.Mode, fleet.ModeLocal)
+	if f.config == "" && !f.planned && !f.moved && len(last.Deckies) > 0 && last.Mode == mode {
+		return last, nil
+	}
+	if mode == fleet.ModeMACVLAN {
+		if err := f.detect(&opt); err != nil {
+			return decnet.Fleet{}, err
+		}
 	}
 	if f.config != "" {
 		plan, err := fleet.FromINI(registry, f.ini, opt)
@@ -166,9 +247,6 @@ func (f *upFlags) plan(registry *services.Registry, last decnet.Fleet) (decnet.F
 			return plan, fmt.Errorf("%s: no section describes a decky", f.config)
 		}
 		return plan, nil
-	}
-	if !f.planned && !f.moved && len(last.Deckies) > 0 {
-		return last, nil
 	}
 	plan, err := fleet.FromFlags(registry, fleet.Flags{
 		Deckies: f.deckies, Archetype: f.archetype, Services: f.services, RandomServices: f.randomise,

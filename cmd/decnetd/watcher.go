@@ -12,6 +12,7 @@ import (
 	"github.com/decnet/decnet"
 	"github.com/decnet/decnet/fingerprint/sniff"
 	"github.com/decnet/decnet/fingerprint/sniff/plus"
+	"github.com/decnet/decnet/fleet"
 )
 
 // A sniffer on loopback sees one host, for which less memory does than for a LAN.
@@ -36,18 +37,24 @@ type listener struct {
 	on sniff.Interface
 }
 
-// newWatcher makes the sniffers for deckies, or one on the interface only that is named.
-func newWatcher(sink decnet.Sink, deckies []decnet.Decky, only string, log *slog.Logger) (*watcher, error) {
+// newWatcher makes the sniffers for the deckies of f, or one on the interface only that is
+// named.
+func newWatcher(sink decnet.Sink, f decnet.Fleet, only string, log *slog.Logger) (*watcher, error) {
 	interfaces, err := net.Interfaces()
 	if err != nil {
 		return nil, err
 	}
 	var known sniff.Deckies
-	known.Set(deckies)
+	known.Set(f.Deckies)
 	w := &watcher{failed: map[string]error{}, log: log}
-	names := []string{only}
-	if only == "" {
-		names = interfacesOf(interfaces, deckies)
+	var names []string
+	switch {
+	case only != "":
+		names = []string{only}
+	case f.Mode == fleet.ModeLocal:
+		names = interfacesOf(interfaces, f.Deckies)
+	default:
+		names = []string{f.Interface}
 	}
 	for _, name := range names {
 		cfg, on := sniff.Config{Sink: sink, Deckies: known.Lookup, Methods: []sniff.Method{plus.New()}}, sniff.Interface{Name: name}

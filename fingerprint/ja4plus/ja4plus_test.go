@@ -46,9 +46,9 @@ func TestW13_JA4SIsThePublicOne(t *testing.T) {
 		transport                   fingerprint.Transport
 		raw, hash                   string
 	}{
-		"no extensions":     {"0303", "002f", "", fingerprint.TCP, "t120000_002f_", "t120000_002f_000000000000"},
-		"HelloRetryRequest": {"0303", "1301", "002b 0002 0304 0033 0002 0017", fingerprint.TCP, "t130200_1301_002b,0033", "t130200_1301_a56c5b993250"},
-		"DTLS":              {"fefd", "c030", "ff01 0001 00 000b 0002 0100 0023 0000 0017 0000", fingerprint.DTLS, "dd20400_c030_ff01,000b,0023,0017", "dd20400_c030_12a20535f9be"},
+		"no extensions":      {"0303", "002f", "", fingerprint.TCP, "t120000_002f_", "t120000_002f_000000000000"},
+		"HelloRetryRequest":  {"0303", "1301", "002b 0002 0304 0033 0002 0017", fingerprint.TCP, "t130200_1301_002b,0033", "t130200_1301_a56c5b993250"},
+		"DTLS":               {"fefd", "c030", "ff01 0001 00 000b 0002 0100 0023 0000 0017 0000", fingerprint.DTLS, "dd20400_c030_ff01,000b,0023,0017", "dd20400_c030_12a20535f9be"},
 		"version 0 selected": {"0303", "1301", "002b 0002 0000", fingerprint.TCP, "t000100_1301_002b", ""},
 		"protocol, wire order, GREASE kept": {
 			"0303", "c02f", "2a2a 0000 0010 0005 0003 02 6832 0000 0000", fingerprint.QUIC, "q1203h2_c02f_2a2a,0010,0000", "",

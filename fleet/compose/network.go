@@ -99,7 +99,7 @@ func (t *translation) hardwareAddresses() {
 		t.fault(place{}, err)
 		return
 	}
-	for i, d := range t.fleet.Deckies {
-		t.doc.Project.Services[d.Name].Networks[t.opt.Network].MacAddress = macs[i].String()
+	for _, d := range t.fleet.Deckies {
+		t.doc.Project.Services[d.Name].Networks[t.opt.Network].MacAddress = macs[d.Name].String()
 	}
 }

@@ -1,17 +1,19 @@
 package local
 
 import (
-	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"slices"
-	"sync"
+	"net"
+	"os"
+	"syscall"
 	"time"
 
 	"github.com/decnet/decnet"
 	"github.com/decnet/decnet/fleet"
+	"github.com/decnet/decnet/fleet/internal/inprocess"
 	"github.com/decnet/decnet/services"
 )
 
@@ -36,68 +38,28 @@ type Options struct {
 
 // Runtime is a fleet.Runtime whose deckies live in this process. Make one with New; its
 // methods are safe for concurrent use.
-type Runtime struct {
-	reg *services.Registry
-	opt Options
-
-	applying sync.Mutex // held by whoever changes the fleet; taken before mu
-
-	mu      sync.Mutex
-	fleet   decnet.Fleet
-	units   map[unitID]*unit
-	sockets map[endpoint]*socket
-	run     context.Context // of Run; nil before
-	stopped bool
-}
+type Runtime struct{ r *inprocess.Runtime }
 
 var _ fleet.Runtime = (*Runtime)(nil)
 
 // New makes a Runtime that has the services of reg and no deckies.
 func New(reg *services.Registry, opt Options) *Runtime {
-	if opt.Log == nil {
-		opt.Log = slog.New(slog.DiscardHandler)
-	}
-	if opt.Now == nil {
-		opt.Now = time.Now
-	}
-	opt.Retry = cmp.Or(opt.Retry, time.Second)
-	return &Runtime{reg: reg, opt: opt, units: make(map[unitID]*unit), sockets: make(map[endpoint]*socket)}
+	return &Runtime{inprocess.New(reg, inprocess.Options{
+		Name: "local", Network: here{}, Sink: opt.Sink, Log: opt.Log, Artifacts: opt.Artifacts, Limits: opt.Limits,
+		PortOffset: opt.PortOffset, Now: opt.Now, Rand: opt.Rand, Retry: opt.Retry,
+	})}
 }
 
 // ErrStopped says that Run has ended, and the Runtime with it. It wraps decnet.ErrConflict.
-var ErrStopped = fmt.Errorf("local: the runtime has stopped: %w", decnet.ErrConflict)
+var ErrStopped = inprocess.ErrStopped
+
+// BindError says which endpoints could not be bound, why, and what can be done. It wraps
+// the errors of the system.
+type BindError = inprocess.BindError
 
 // Run serves the deckies until ctx ends. It returns nil after all services have stopped
 // and all sockets are closed. It can be called once.
-func (r *Runtime) Run(ctx context.Context) error {
-	if err := r.startAll(ctx); err != nil {
-		return err
-	}
-	<-ctx.Done()
-	r.applying.Lock()
-	defer r.applying.Unlock()
-	r.commit(decnet.Fleet{}, change{})
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.stopped = true
-	return nil
-}
-
-// startAll starts the units of every Apply before Run.
-func (r *Runtime) startAll(ctx context.Context) error {
-	r.applying.Lock()
-	defer r.applying.Unlock()
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.run != nil {
-		return fmt.Errorf("local: Run was called twice: %w", decnet.ErrConflict)
-	}
-	r.run = ctx
-	for _, u := range r.units {
-		u.start(ctx)
-	}
-	return nil
-}
+func (r *Runtime) Run(ctx context.Context) error { return r.r.Run(ctx) }
 
 // Apply makes the deckies those of f. It either succeeds or changes nothing: settings that
 // a service refuses (decnet.ErrSemantic, decnet.ErrInvalid) and addresses that cannot be
@@ -106,132 +68,59 @@ func (r *Runtime) startAll(ctx context.Context) error {
 //
 // When Apply returns all sockets are bound. They are served while Run runs, so Apply may
 // come first. After Run has ended Apply gives ErrStopped.
-func (r *Runtime) Apply(ctx context.Context, f decnet.Fleet) error {
-	r.applying.Lock()
-	defer r.applying.Unlock()
-	return r.apply(ctx, f)
-}
+func (r *Runtime) Apply(ctx context.Context, f decnet.Fleet) error { return r.r.Apply(ctx, f) }
 
 // Down removes the named deckies, all of them when none is named. A name that is not known
 // gives an error that wraps decnet.ErrNotFound, and nothing is removed.
 func (r *Runtime) Down(ctx context.Context, deckies ...string) error {
-	r.applying.Lock()
-	defer r.applying.Unlock()
-	r.mu.Lock()
-	left := r.fleet
-	r.mu.Unlock()
-	if len(deckies) == 0 {
-		left.Deckies = nil
-		return r.apply(ctx, left)
-	}
-	for _, name := range deckies {
-		if !slices.ContainsFunc(left.Deckies, func(d decnet.Decky) bool { return d.Name == name }) {
-			return fmt.Errorf("local: decky %q: %w", name, decnet.ErrNotFound)
-		}
-	}
-	left.Deckies = slices.DeleteFunc(slices.Clone(left.Deckies), func(d decnet.Decky) bool {
-		return slices.Contains(deckies, d.Name)
-	})
-	return r.apply(ctx, left)
+	return r.r.Down(ctx, deckies...)
 }
 
 // Status tells how each decky fares, in the order of the fleet. A service that failed and
 // waits to be started again is down, and so are all until Run is called.
-func (r *Runtime) Status(context.Context) ([]fleet.DeckyStatus, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	list := make([]fleet.DeckyStatus, 0, len(r.fleet.Deckies))
-	for _, d := range r.fleet.Deckies {
-		status := fleet.DeckyStatus{Name: d.Name, Addr: d.Addr, Hostname: d.Hostname}
-		for _, name := range slices.Sorted(slices.Values(d.Services)) {
-			if u, ok := r.units[unitID{d.Name, name}]; ok {
-				status.Services = append(status.Services, u.status())
-			}
-		}
-		list = append(list, status)
+func (r *Runtime) Status(ctx context.Context) ([]fleet.DeckyStatus, error) { return r.r.Status(ctx) }
+
+// offsetWithoutPrivilege is what lifts every well-known port out of the privileged range.
+const offsetWithoutPrivilege = 10_000
+
+// PortOffset returns 0 where this process may bind ports below 1024, and 10000 where it
+// may not.
+func PortOffset() int {
+	l, err := net.Listen("tcp4", "127.0.0.1:1")
+	if err == nil {
+		l.Close()
 	}
-	return list, nil
+	if errors.Is(err, os.ErrPermission) {
+		return offsetWithoutPrivilege
+	}
+	return 0
 }
 
-// change is what a commit does beside stopping what is in neither keep nor fresh.
-type change struct {
-	keep  map[unitID]bool      // units that go on
-	fresh []*unit              // units to start
-	bound map[endpoint]*socket // sockets that were bound for them
-	used  map[endpoint]bool    // sockets that stay open
-}
+// here is the network of this process: the deckies have addresses that it already has.
+type here struct{}
 
-func (r *Runtime) apply(ctx context.Context, f decnet.Fleet) error {
-	r.mu.Lock()
-	stopped := r.stopped
-	r.mu.Unlock()
-	if stopped {
-		return ErrStopped
-	}
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	specs, err := r.specs(f)
-	if err != nil {
-		return err
-	}
-	c := change{keep: make(map[unitID]bool), used: make(map[endpoint]bool)}
-	for _, s := range specs {
-		if u, ok := r.units[s.id]; ok && u.spec.same(s) {
-			c.keep[s.id] = true
-		} else {
-			c.fresh = append(c.fresh, newUnit(s, r.opt))
-		}
-		for _, e := range s.endpoints {
-			c.used[e] = true
-		}
-	}
-	if err := makeServers(c.fresh); err != nil {
-		return err
-	}
-	if c.bound, err = r.bind(ctx, specs); err != nil {
-		return err
-	}
-	r.commit(f, c)
-	return nil
-}
+func (here) Plan(decnet.Fleet) (inprocess.Change, error) { return here{}, nil }
 
-// commit cannot fail. The caller holds applying, which is what r.units and r.sockets
-// change under.
-func (r *Runtime) commit(f decnet.Fleet, c change) {
-	var stale []*unit
-	for id, u := range r.units {
-		if !c.keep[id] {
-			stale = append(stale, u)
-			u.cancel()
-		}
-	}
-	for _, u := range stale {
-		u.wait()
-	}
+func (here) Place(string) inprocess.Place { return here{} }
 
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.fleet = f
-	for _, u := range stale {
-		delete(r.units, u.spec.id)
+func (here) Prepare(context.Context) error { return nil }
+
+func (here) Switch() error { return nil }
+
+func (here) Finish() {}
+
+func (here) Abandon() {}
+
+func (here) Within(open func() error) error { return open() }
+
+func (here) Advice(err error) string {
+	switch {
+	case errors.Is(err, os.ErrPermission):
+		return fmt.Sprintf("ports below 1024 need privilege; run as root or use a port offset of %d", offsetWithoutPrivilege)
+	case errors.Is(err, syscall.EADDRINUSE):
+		return "another program has it; stop that program, or use another address or port offset"
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return "this machine does not have the address; use loopback or one of its own"
 	}
-	for e, s := range c.bound {
-		r.sockets[e] = s
-	}
-	for e, s := range r.sockets {
-		if !c.used[e] {
-			s.close()
-			delete(r.sockets, e)
-		}
-	}
-	for _, u := range c.fresh {
-		for _, e := range u.spec.endpoints {
-			u.sockets = append(u.sockets, r.sockets[e])
-		}
-		r.units[u.spec.id] = u
-		if r.run != nil {
-			u.start(r.run)
-		}
-	}
+	return ""
 }

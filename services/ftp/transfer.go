@@ -100,7 +100,7 @@ func (c *session) listen() (port int, ok bool) {
 		n := uint32(raw[0])<<24 | uint32(raw[1])<<16 | uint32(raw[2])<<8 | uint32(raw[3])
 		port = c.srv.pasvMin + int(n%uint32(c.srv.pasvMax-c.srv.pasvMin+1))
 		at := netip.AddrPortFrom(c.Local.Addr(), uint16(port))
-		if c.data.listener, err = services.Listen(c.ctx, at); err == nil {
+		if c.data.listener, err = c.srv.env.Listen(c.ctx, at); err == nil {
 			return port, true
 		}
 	}

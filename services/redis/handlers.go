@@ -5,6 +5,7 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 const (
@@ -20,8 +21,9 @@ const (
 // handler answers one command, with the world locked and the arity checked.
 type handler = func(*client, [][]byte)
 
-// handlers returns the commands that the honeypot implements.
-func handlers() map[string]handler {
+// handlers returns the commands that the honeypot implements: one map, which nobody changes,
+// for all servers.
+var handlers = sync.OnceValue(func() map[string]handler {
 	all := map[string]handler{}
 	for _, group := range []map[string]handler{
 		connectionHandlers(), keyHandlers(), stringHandlers(), listHandlers(), hashHandlers(), setHandlers(),
@@ -31,7 +33,7 @@ func handlers() map[string]handler {
 		maps.Copy(all, group)
 	}
 	return all
-}
+})
 
 // find returns the value at key if it is of kind k. It answers and reports false when it
 // is of another; a missing key is nil and true.

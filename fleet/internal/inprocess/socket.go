@@ -1,4 +1,4 @@
-package local
+package inprocess
 
 import (
 	"context"
@@ -11,22 +11,6 @@ import (
 
 	"github.com/decnet/decnet/services"
 )
-
-// offsetWithoutPrivilege is what lifts every well-known port out of the privileged range.
-const offsetWithoutPrivilege = 10_000
-
-// PortOffset returns 0 where this process may bind ports below 1024, and 10000 where it
-// may not.
-func PortOffset() int {
-	l, err := net.Listen("tcp4", "127.0.0.1:1")
-	if err == nil {
-		l.Close()
-	}
-	if errors.Is(err, os.ErrPermission) {
-		return offsetWithoutPrivilege
-	}
-	return 0
-}
 
 // socket holds an endpoint. Servers are given duplicates, which they may close, so a
 // server can be replaced while the endpoint stays bound and connections wait.
@@ -86,7 +70,7 @@ func (r *Runtime) bind(ctx context.Context, specs []spec) (map[endpoint]*socket,
 			}
 			sock, err := listen(ctx, e)
 			if err != nil {
-				failures = append(failures, fmt.Sprintf("%s: %s: cannot bind %s (port %s): %s", s.id.decky, s.id.service, e.addr, s.ports[i], advice(err)))
+				failures = append(failures, fmt.Sprintf("%s: %s: cannot bind %s (port %s): %s", s.id.decky, s.id.service, e.addr, s.ports[i], e.advice(err)))
 				kinds = append(kinds, err)
 				continue
 			}
@@ -96,10 +80,14 @@ func (r *Runtime) bind(ctx context.Context, specs []spec) (map[endpoint]*socket,
 	if len(failures) == 0 {
 		return bound, nil
 	}
-	for _, s := range bound {
+	closeAll(bound)
+	return nil, &BindError{failures, kinds}
+}
+
+func closeAll(sockets map[endpoint]*socket) {
+	for _, s := range sockets {
 		s.close()
 	}
-	return nil, &BindError{failures, kinds}
 }
 
 // BindError says which endpoints could not be bound, why, and what can be done. It wraps
@@ -111,7 +99,7 @@ type BindError struct {
 
 // Error names the first endpoint and says how many more there are.
 func (e *BindError) Error() string {
-	text := "local: " + e.failures[0]
+	text := e.failures[0]
 	if more := len(e.failures) - 1; more > 0 {
 		text += fmt.Sprintf(" (and %d more)", more)
 	}
@@ -124,7 +112,15 @@ func (e *BindError) Failures() []string { return e.failures }
 // Unwrap returns the errors of the system.
 func (e *BindError) Unwrap() []error { return e.kinds }
 
-func listen(ctx context.Context, e endpoint) (*socket, error) {
+func listen(ctx context.Context, e endpoint) (s *socket, err error) {
+	err = e.place.Within(func() error {
+		s, err = bind(ctx, e)
+		return err
+	})
+	return s, err
+}
+
+func bind(ctx context.Context, e endpoint) (*socket, error) {
 	if e.network == "udp" {
 		var lc net.ListenConfig
 		c, err := lc.ListenPacket(ctx, "udp", e.addr.String())
@@ -141,15 +137,11 @@ func listen(ctx context.Context, e endpoint) (*socket, error) {
 }
 
 // advice says why an endpoint could not be bound and what to do about it.
-func advice(err error) string {
-	switch {
-	case errors.Is(err, os.ErrPermission):
-		return fmt.Sprintf("ports below 1024 need privilege; run as root or use a port offset of %d", offsetWithoutPrivilege)
-	case errors.Is(err, syscall.EADDRINUSE):
-		return "another program has it; stop that program, or use another address or port offset"
-	case errors.Is(err, syscall.EADDRNOTAVAIL):
-		return "this machine does not have the address; use loopback or one of its own"
-	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
+func (e endpoint) advice(err error) string {
+	if text := e.place.Advice(err); text != "" {
+		return text
+	}
+	if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
 		return "too many open files; raise the limit (ulimit -n)"
 	}
 	var sys *os.SyscallError

@@ -1,4 +1,4 @@
-package local
+package inprocess
 
 import (
 	"context"
@@ -36,7 +36,7 @@ func newUnit(s spec, opt Options) *unit {
 			Decky: s.id.decky, Identity: s.identity, Sink: opt.Sink,
 			Log: opt.Log.With("decky", s.id.decky, "service", s.id.service),
 			Now: opt.Now, Rand: opt.Rand, Limits: opt.Limits, Artifacts: opt.Artifacts,
-			Host: s.host,
+			Host: s.host, Listen: s.listen,
 		},
 		state: fleet.ServiceStatus{Name: s.id.service, State: fleet.StateDown, Ports: s.ports, Since: opt.Now()},
 	}

@@ -1,8 +1,10 @@
-package local
+package inprocess
 
 import (
+	"context"
 	"fmt"
 	"maps"
+	"net"
 	"net/netip"
 	"runtime"
 	"slices"
@@ -18,6 +20,7 @@ type unitID struct{ decky, service string }
 
 // endpoint is where a socket is bound.
 type endpoint struct {
+	place   Place
 	network string // "tcp" or "udp"
 	addr    netip.AddrPort
 }
@@ -25,6 +28,7 @@ type endpoint struct {
 // spec is all that decides how one service of one decky behaves.
 type spec struct {
 	id        unitID
+	place     Place
 	svc       services.Service
 	identity  services.Identity
 	host      *services.Host // that of the decky
@@ -34,8 +38,27 @@ type spec struct {
 }
 
 func (s spec) same(o spec) bool {
-	return s.identity == o.identity && maps.Equal(s.config, o.config) &&
+	return s.identity == o.identity && s.place == o.place && maps.Equal(s.config, o.config) &&
 		slices.Equal(s.ports, o.ports) && slices.Equal(s.endpoints, o.endpoints)
+}
+
+// in returns s with its sockets in place.
+func (s spec) in(place Place) spec {
+	s.place = place
+	s.endpoints = slices.Clone(s.endpoints)
+	for i := range s.endpoints {
+		s.endpoints[i].place = place
+	}
+	return s
+}
+
+// listen binds a further TCP socket for the service.
+func (s spec) listen(ctx context.Context, addr netip.AddrPort) (l net.Listener, err error) {
+	err = s.place.Within(func() error {
+		l, err = services.Listen(ctx, addr)
+		return err
+	})
+	return l, err
 }
 
 // specs says what f needs, in the order of f. It refuses what cannot be.
@@ -49,10 +72,10 @@ func (r *Runtime) specs(f decnet.Fleet) ([]spec, error) {
 	owners := make(map[endpoint]unitID)
 	for _, d := range f.Deckies {
 		if err := fleet.CheckName(d.Name); err != nil {
-			return nil, fmt.Errorf("local: %w", err)
+			return nil, r.errorf("%w", err)
 		}
 		if names[d.Name] {
-			return nil, fmt.Errorf("local: two deckies are called %s: %w", d.Name, decnet.ErrInvalid)
+			return nil, r.errorf("two deckies are called %s: %w", d.Name, decnet.ErrInvalid)
 		}
 		names[d.Name] = true
 		list, err := r.deckySpecs(reg, d)
@@ -62,7 +85,7 @@ func (r *Runtime) specs(f decnet.Fleet) ([]spec, error) {
 		for _, s := range list {
 			for _, e := range s.endpoints {
 				if other, ok := owners[e]; ok {
-					return nil, fmt.Errorf("local: %s and %s both want %s/%s: %w", other.decky, d.Name, e.addr, e.network, decnet.ErrSemantic)
+					return nil, r.errorf("%s and %s both want %s/%s: %w", other.decky, d.Name, e.addr, e.network, decnet.ErrSemantic)
 				}
 				owners[e] = s.id
 			}
@@ -78,18 +101,18 @@ func (r *Runtime) deckySpecs(reg *services.Registry, d decnet.Decky) ([]spec, er
 		return nil, err
 	}
 	if !d.Addr.IsValid() {
-		return nil, fmt.Errorf("local: %s has no address: %w", d.Name, decnet.ErrInvalid)
+		return nil, r.errorf("%s has no address: %w", d.Name, decnet.ErrInvalid)
 	}
 	ports, err := fleet.Ports(reg, d.Services)
 	if err != nil {
-		return nil, fmt.Errorf("local: %s: %w", d.Name, err)
+		return nil, r.errorf("%s: %w", d.Name, err)
 	}
 	host := r.host(d)
 	specs := make([]spec, 0, len(d.Services))
 	for _, name := range d.Services {
 		svc, err := reg.Lookup(name)
 		if err != nil {
-			return nil, fmt.Errorf("local: %s: %w", d.Name, err)
+			return nil, r.errorf("%s: %w", d.Name, err)
 		}
 		s := spec{
 			id: unitID{d.Name, name}, svc: svc, identity: id, host: host,
@@ -98,9 +121,9 @@ func (r *Runtime) deckySpecs(reg *services.Registry, d decnet.Decky) ([]spec, er
 		for _, p := range s.ports {
 			n := int(p.Number) + r.opt.PortOffset
 			if n < 1 || n > 65535 {
-				return nil, fmt.Errorf("local: %s: %s: port %s with the offset %d is no port number: %w", d.Name, name, p, r.opt.PortOffset, decnet.ErrSemantic)
+				return nil, r.errorf("%s: %s: port %s with the offset %d is no port number: %w", d.Name, name, p, r.opt.PortOffset, decnet.ErrSemantic)
 			}
-			s.endpoints = append(s.endpoints, endpoint{p.Network, netip.AddrPortFrom(d.Addr, uint16(n))})
+			s.endpoints = append(s.endpoints, endpoint{nil, p.Network, netip.AddrPortFrom(d.Addr, uint16(n))})
 		}
 		specs = append(specs, s)
 	}
@@ -129,7 +152,7 @@ func makeServers(units []*unit) error {
 		wg.Go(func() {
 			defer func() { <-busy }()
 			if err := u.makeServer(); err != nil {
-				errs[i] = fmt.Errorf("local: %s: %w", u.spec.id.decky, err)
+				errs[i] = fmt.Errorf("%s: %w", u.spec.id.decky, err)
 			}
 		})
 	}

@@ -1,0 +1,243 @@
+package lan
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+
+	"github.com/decnet/decnet"
+	"github.com/decnet/decnet/fleet"
+)
+
+// host is the network namespace of one decky. It is an inprocess.Place.
+type host struct {
+	blueprint
+	home  *os.File // the namespace of the process
+	ns    *os.File // keeps the namespace, which goes away with the last socket in it
+	link  netlink.Link
+	watch *watch
+
+	listed bool // linksUp had the link when it was made
+}
+
+// linkName is what every decky calls its interface.
+const linkName = "eth0"
+
+// build makes the namespace of h and all that is in it. The link stays down, so that nobody
+// notices.
+func (n *network) build(h *host) error {
+	h.home = n.home
+	err := elsewhere(n.home, newNamespace, func() error {
+		var err error
+		if h.ns, err = currentNamespace(); err != nil {
+			return err
+		}
+		if err := setSysctls(h.family); err != nil {
+			return err
+		}
+		if err := lockEgress(); err != nil {
+			return fmt.Errorf("egress lock: %w", err)
+		}
+		if h.watch, err = newWatch(h.decky, n.opt); err != nil {
+			return fmt.Errorf("egress lock: %w", err)
+		}
+		if err := n.addLink(h.blueprint, h.ns, linkName); err != nil {
+			return err
+		}
+		return h.configure()
+	})
+	if err != nil {
+		return fmt.Errorf("%s: %w", h.decky, err)
+	}
+	return nil
+}
+
+// addLink makes a MACVLAN interface of b in the namespace ns. The calling thread may be in
+// any namespace.
+func (n *network) addLink(b blueprint, ns *os.File, name string) error {
+	attrs := netlink.NewLinkAttrs()
+	attrs.Name, attrs.Alias = name, "decnet "+b.decky
+	attrs.ParentIndex, attrs.HardwareAddr = b.parent, b.mac[:]
+	attrs.Namespace = netlink.NsFd(ns.Fd())
+	err := n.links.LinkAdd(&netlink.Macvlan{LinkAttrs: attrs, Mode: netlink.MACVLAN_MODE_BRIDGE})
+	switch {
+	case errors.Is(err, unix.EOPNOTSUPP):
+		return fmt.Errorf("this kernel has no macvlan (CONFIG_MACVLAN, module macvlan): %w", errors.ErrUnsupported)
+	case errors.Is(err, unix.EBUSY):
+		return fmt.Errorf("the interface cannot carry macvlan links, because it is a port of a bridge, a bond or an ipvlan network: %w", decnet.ErrConflict)
+	case err != nil:
+		return fmt.Errorf("macvlan: %w", privilege(err))
+	}
+	return nil
+}
+
+// configure gives the link its address, in the namespace.
+func (h *host) configure() error {
+	nl, err := netlink.NewHandle(unix.NETLINK_ROUTE)
+	if err != nil {
+		return err
+	}
+	defer nl.Close()
+	if h.link, err = nl.LinkByName(linkName); err != nil {
+		return err
+	}
+	addr := &netlink.Addr{IPNet: &net.IPNet{
+		IP:   h.addr.Addr().AsSlice(),
+		Mask: net.CIDRMask(h.addr.Bits(), h.addr.Addr().BitLen()),
+	}}
+	if err := nl.AddrAdd(h.link, addr); err != nil {
+		return fmt.Errorf("address %s: %w", h.addr, err)
+	}
+	return nil
+}
+
+// orphanRetries is how often the kernel repeats the end of a connection to a peer that does
+// not answer. The connection keeps the namespace, and with it the link, even when this
+// process is gone.
+const orphanRetries = "3"
+
+// setSysctls makes the namespace resemble an OS family, keeps it from forwarding, which it
+// may have inherited, and lets it announce its address.
+func setSysctls(family string) error {
+	values, err := fleet.Sysctls(family)
+	if err != nil {
+		return err
+	}
+	values["net.ipv4.ip_forward"] = "0"
+	values["net.ipv4.tcp_orphan_retries"] = orphanRetries
+	values["net.ipv4.conf.default.arp_notify"] = "1"
+	for key, value := range values {
+		if err := setSysctl(key, value); err != nil {
+			return err
+		}
+	}
+	// What a kernel without IPv6, or without its own conntrack settings, has no need of.
+	for key, value := range map[string]string{
+		"net.ipv6.conf.all.disable_ipv6":            "1",
+		"net.ipv6.conf.default.disable_ipv6":        "1",
+		"net.netfilter.nf_conntrack_tcp_be_liberal": "1",
+	} {
+		if err := setSysctl(key, value); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
+func setSysctl(key, value string) error {
+	f, err := os.OpenFile("/proc/sys/"+strings.ReplaceAll(key, ".", "/"), os.O_WRONLY, 0)
+	if err != nil {
+		return fmt.Errorf("sysctl %s: %w", key, err)
+	}
+	defer f.Close()
+	if _, err := f.WriteString(value); err != nil {
+		return fmt.Errorf("sysctl %s = %s: %w", key, value, err)
+	}
+	return nil
+}
+
+// dying bounds the wait for the namespaces of a process that was killed, which the kernel
+// takes down after it.
+const dying = 15 * time.Second
+
+// up makes the decky answer.
+func (h *host) up() error {
+	err := h.Within(func() error {
+		nl, err := netlink.NewHandle(unix.NETLINK_ROUTE)
+		if err != nil {
+			return err
+		}
+		defer nl.Close()
+		if err := setUp(nl, h.link); err != nil {
+			return err
+		}
+		if !h.gateway.IsValid() {
+			return nil
+		}
+		if err := nl.RouteAdd(&netlink.Route{LinkIndex: h.link.Attrs().Index, Gw: h.gateway.AsSlice()}); err != nil {
+			return fmt.Errorf("default route by %s: %w", h.gateway, err)
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("%s: %w", h.decky, err)
+	}
+	return nil
+}
+
+// setUp waits for a MAC address that a dying namespace still has.
+func setUp(nl *netlink.Handle, link netlink.Link) error {
+	for wait, until := time.Millisecond, time.Now().Add(dying); ; wait = min(2*wait, 200*time.Millisecond) {
+		err := nl.LinkSetUp(link)
+		switch busy := errors.Is(err, unix.EADDRINUSE) || errors.Is(err, unix.EBUSY); {
+		case err == nil:
+			return nil
+		case !busy:
+			return fmt.Errorf("link up: %w", err)
+		case time.Now().After(until):
+			return fmt.Errorf("another link on the interface has the MAC address %s: %w", link.Attrs().HardwareAddr, decnet.ErrConflict)
+		}
+		time.Sleep(wait)
+	}
+}
+
+// down makes the decky fall silent at once.
+func (h *host) down() error {
+	return h.Within(func() error {
+		nl, err := netlink.NewHandle(unix.NETLINK_ROUTE)
+		if err != nil {
+			return err
+		}
+		defer nl.Close()
+		return nl.LinkSetDown(h.link)
+	})
+}
+
+// lingers reports whether connections whose sockets are closed have not ended yet.
+func (h *host) lingers() (yes bool) {
+	err := h.Within(func() error {
+		stat, err := os.ReadFile("/proc/thread-self/net/sockstat")
+		if err != nil {
+			return err
+		}
+		_, tcp, _ := strings.Cut(string(stat), "TCP: inuse ")
+		yes = !strings.HasPrefix(tcp, "0 ")
+		return nil
+	})
+	return yes || err != nil
+}
+
+// close gives the namespace back to the kernel.
+func (h *host) close() {
+	if h.watch != nil {
+		h.watch.close()
+	}
+	if h.ns != nil {
+		h.ns.Close()
+	}
+	h.watch, h.ns = nil, nil
+}
+
+// Within calls open on a thread in the namespace.
+func (h *host) Within(open func() error) error {
+	return elsewhere(h.home, func() error { return setNamespace(h.ns) }, open)
+}
+
+// Advice says what the kernel's reasons mean here.
+func (h *host) Advice(err error) string {
+	if errors.Is(err, os.ErrPermission) {
+		return "ports below 1024 need CAP_NET_BIND_SERVICE"
+	}
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return "another service of the decky has it"
+	}
+	return ""
+}
