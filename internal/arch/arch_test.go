@@ -53,6 +53,7 @@ var rules = map[string]rule{
 	"services/servicetest": {floor: 2},
 	"store/storetest":      {floor: 2, outside: []string{"github.com/google/go-cmp"}},
 	"store/sqlite":         {floor: 2, outside: []string{"modernc.org/sqlite", "github.com/pressly/goose/v3"}},
+	"store/mysql":          {floor: 2, outside: []string{"github.com/go-sql-driver/mysql", "github.com/pressly/goose/v3"}},
 	"correlate/profile":    {floor: 2},
 	"collector":            {floor: 2, outside: []string{"github.com/hashicorp/golang-lru/v2", "golang.org/x/sys"}},
 	"collector/quarantine": {floor: 2, outside: []string{"github.com/hashicorp/golang-lru/v2"}},
@@ -71,6 +72,8 @@ var rules = map[string]rule{
 	"examples/*":    {floor: 4},
 	"test/*":        {floor: 5, outside: []string{"golang.org/x/crypto", "golang.org/x/sys", "golang.org/x/sync"}},
 	"internal/arch": {floor: 5},
+
+	"internal/mysqltest": {floor: 5, outside: []string{"github.com/go-sql-driver/mysql"}},
 }
 
 func ruleOf(rel string) (rule, bool) {

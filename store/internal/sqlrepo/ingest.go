@@ -150,6 +150,13 @@ func (b *batch) source(a netip.Addr) *source {
 	return s
 }
 
+// reset forgets what a transaction that was rolled back has counted.
+func (b *batch) reset() {
+	for _, s := range b.texts {
+		*s = source{text: s.text}
+	}
+}
+
 // digest identifies a bounty. Lengths in front keep the parts apart.
 func digest(kind, attacker, decky, service string, payload []byte) [sha256.Size]byte {
 	b := make([]byte, 0, 128+len(payload))
@@ -166,6 +173,7 @@ func (r *Repo) ingest(ctx context.Context, tx *sql.Tx, b *batch) (last int64, er
 	running := ctx
 	ctx = context.WithoutCancel(ctx)
 
+	b.reset()
 	if err := tx.QueryRowContext(ctx, "SELECT last_record FROM totals").Scan(&last); err != nil {
 		return 0, err
 	}

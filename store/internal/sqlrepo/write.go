@@ -1,0 +1,66 @@
+package sqlrepo
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"math/rand/v2"
+	"time"
+)
+
+// commitError is an error of COMMIT.
+type commitError struct{ error }
+
+func (e *commitError) Unwrap() error { return e.error }
+
+const (
+	// attempts is how often a transaction is run that others roll back.
+	attempts = 8
+	// firstPause is before the second attempt; it doubles from one to the next.
+	firstPause = 10 * time.Millisecond
+)
+
+// write runs f in one transaction: all of it or nothing. It runs f again when the transaction
+// was rolled back because of others, or the connection broke before it was committed.
+func (r *Repo) write(ctx context.Context, op string, f func(*sql.Tx) error) error {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.fail(ctx, op, r.attempt(ctx, f))
+}
+
+func (r *Repo) attempt(ctx context.Context, f func(*sql.Tx) error) error {
+	for n := 1; ; n++ {
+		err := r.transact(ctx, r.Writer, nil, func(tx *sql.Tx) error {
+			if lock := r.Dialect.Lock(); lock != "" {
+				if _, err := tx.ExecContext(ctx, lock); err != nil {
+					return err
+				}
+			}
+			return f(tx)
+		})
+		if err == nil || n == attempts || r.inDoubt(err) || !r.Dialect.RolledBack(err) && !r.Dialect.Lost(err) {
+			return err
+		}
+		if !pause(ctx, firstPause<<(n-1)) {
+			return err
+		}
+	}
+}
+
+// inDoubt reports whether the transaction that err ended may have been committed.
+func (r *Repo) inDoubt(err error) bool {
+	var c *commitError
+	return errors.As(err, &c) && r.Dialect.Lost(err)
+}
+
+// pause waits for between half of d and d. It returns false when ctx ends first.
+func pause(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d/2 + rand.N(d/2))
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
+	}
+}
