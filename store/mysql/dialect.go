@@ -31,6 +31,7 @@ func (dialect) Contains(column string) string { return "LOCATE(?, " + column + "
 func (dialect) ByID() string                  { return "FORCE INDEX (PRIMARY)" }
 func (dialect) Greatest(a, b string) string   { return "GREATEST(" + a + ", " + b + ")" }
 func (dialect) Least(a, b string) string      { return "LEAST(" + a + ", " + b + ")" }
+func (dialect) Rows() int                     { return 200 } // a statement is a round trip
 func (dialect) Lock() string                  { return "SELECT id FROM totals FOR UPDATE" }
 
 // folding is a character set of single bytes, and its collation that takes ASCII letters in

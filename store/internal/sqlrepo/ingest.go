@@ -15,7 +15,7 @@ import (
 // maxRejected is how much of a rejected line is kept.
 const maxRejected = 64 << 10
 
-// statements are those that Ingest runs many times for a batch.
+// statements are those that Ingest runs many times for a batch, where each writes one row.
 type statements struct {
 	record       *sql.Stmt
 	bountyRepeat *sql.Stmt
@@ -24,29 +24,39 @@ type statements struct {
 	newSource    *sql.Stmt
 }
 
-// InsertRecord is the statement that writes one record, with its thirteen values in the
-// order of the table's columns.
-const InsertRecord = "INSERT INTO records (id, time, decky, service, type, attacker, severity, sensor, fields, msg, trace_id, span_id, raw)" +
-	" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+const (
+	insertRecord = "INSERT INTO records (id, time, decky, service, type, attacker, severity, sensor, fields, msg, trace_id, span_id, raw) VALUES "
+	recordRow    = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+	insertBounty = "INSERT INTO bounties (digest, first_seen, last_seen, count, decky, service, attacker, type, payload) VALUES "
+	bountyRow    = "(?, ?, ?, ?, ?, ?, ?, ?, ?)"
+	insertSource = "INSERT INTO sources (attacker, records, bounties, credentials) VALUES "
+	sourceRow    = "(?, ?, ?, ?)"
+)
+
+// addToSource follows an insertSource and its rows: an address that is there gets more.
+func (p Parts) addToSource() string {
+	add := func(column string) Assign {
+		return Assign{column, "sources." + column + " + " + p.Dialect.New(column)}
+	}
+	return p.Dialect.Upsert("", []string{"attacker"}, []Assign{add("records"), add("bounties"), add("credentials")})
+}
 
 func (s *statements) prepare(ctx context.Context, p Parts) error {
 	d := p.Dialect
-	add := func(column string) Assign {
-		return Assign{column, "sources." + column + " + " + d.New(column)}
+	if d.Rows() > 1 {
+		return nil
 	}
 	for _, st := range []struct {
 		stmt **sql.Stmt
 		text string
 	}{
-		{&s.record, InsertRecord},
+		{&s.record, InsertRecords(1)},
 		{&s.bountyRepeat, "UPDATE bounties SET first_seen = " + d.Least("first_seen", "?") +
 			", last_seen = " + d.Greatest("last_seen", "?") + ", count = count + ? WHERE attacker = ? AND digest = ?"},
-		{&s.bounty, "INSERT INTO bounties (digest, first_seen, last_seen, count, decky, service, attacker, type, payload)" +
-			" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"},
+		{&s.bounty, insertBounty + bountyRow},
 		{&s.source, "UPDATE sources SET records = records + ?, bounties = bounties + ?, credentials = credentials + ?" +
 			" WHERE attacker = ? AND records > 0"},
-		{&s.newSource, d.Upsert("INSERT INTO sources (attacker, records, bounties, credentials) VALUES (?, ?, ?, ?)",
-			[]string{"attacker"}, []Assign{add("records"), add("bounties"), add("credentials")})},
+		{&s.newSource, insertSource + sourceRow + p.addToSource()},
 	} {
 		var err error
 		if *st.stmt, err = p.Writer.PrepareContext(ctx, st.text); err != nil {
@@ -70,6 +80,13 @@ func (s *statements) close() error {
 type source struct {
 	text                           string
 	records, bounties, credentials int
+}
+
+func (s *source) countBounty(kind string) {
+	s.bounties++
+	if kind == credential {
+		s.credentials++
+	}
 }
 
 // batch is a store.Batch made ready for writing.
@@ -177,7 +194,15 @@ func (r *Repo) ingest(ctx context.Context, tx *sql.Tx, b *batch) (last int64, er
 	if err := tx.QueryRowContext(ctx, "SELECT last_record FROM totals").Scan(&last); err != nil {
 		return 0, err
 	}
-	insert := tx.StmtContext(ctx, r.stmts.record)
+	insert := r.inserts(running, tx, manyRecords)
+	write := insert.add
+	if r.stmts.record != nil {
+		one := tx.StmtContext(ctx, r.stmts.record)
+		write = func(_ int, values ...any) error {
+			_, err := one.ExecContext(ctx, values...)
+			return err
+		}
+	}
 	var fields []byte
 	for i := range b.Records {
 		if err := running.Err(); err != nil {
@@ -191,10 +216,13 @@ func (r *Repo) ingest(ctx context.Context, tx *sql.Tx, b *batch) (last int64, er
 		}
 		last++
 		fields = store.AppendFields(fields[:0], rec.Fields)
-		if _, err := insert.ExecContext(ctx, last, rec.Time.UnixMicro(), rec.Decky, rec.Service, rec.Type, src.text,
+		if err := write(len(fields)+len(rec.Msg)+len(rec.Raw), last, rec.Time.UnixMicro(), rec.Decky, rec.Service, rec.Type, src.text,
 			int64(rec.Severity), sensor, string(fields), rec.Msg, optional(rec.Trace.TraceID), optional(rec.Trace.SpanID), rec.Raw); err != nil {
 			return 0, err
 		}
+	}
+	if err := insert.flush(); err != nil {
+		return 0, err
 	}
 	newBounties, err := r.ingestBounties(running, tx, b)
 	if err != nil {
@@ -231,6 +259,9 @@ func (r *Repo) ingest(ctx context.Context, tx *sql.Tx, b *batch) (last int64, er
 
 // ingestBounties returns how many bounties were new.
 func (r *Repo) ingestBounties(running context.Context, tx *sql.Tx, b *batch) (added int, err error) {
+	if r.stmts.bounty == nil {
+		return r.manyBounties(running, tx, b)
+	}
 	ctx := context.WithoutCancel(running)
 	repeat, insert := tx.StmtContext(ctx, r.stmts.bountyRepeat), tx.StmtContext(ctx, r.stmts.bounty)
 	for i := range b.bounties {
@@ -251,10 +282,7 @@ func (r *Repo) ingestBounties(running context.Context, tx *sql.Tx, b *batch) (ad
 			return 0, err
 		}
 		added++
-		src.bounties++
-		if in.Type == credential {
-			src.credentials++
-		}
+		src.countBounty(in.Type)
 	}
 	return added, nil
 }
@@ -264,6 +292,9 @@ const credential = "credential"
 
 // ingestSources returns how many addresses had no record before.
 func (r *Repo) ingestSources(running context.Context, tx *sql.Tx, b *batch) (added int, err error) {
+	if r.stmts.source == nil {
+		return r.manySources(running, tx, b)
+	}
 	ctx := context.WithoutCancel(running)
 	update, insert := tx.StmtContext(ctx, r.stmts.source), tx.StmtContext(ctx, r.stmts.newSource)
 	for _, s := range b.sources {

@@ -38,6 +38,9 @@ type Dialect interface {
 	// Greatest and Least are expressions of two others.
 	Greatest(a, b string) string
 	Least(a, b string) string
+	// Rows is how many rows one statement should write or ask for; 1 where statements cost
+	// little.
+	Rows() int
 	// Lock is the statement that makes a transaction wait until it is the only one that
 	// writes; "" where every writing transaction is exclusive from its start.
 	Lock() string
