@@ -113,15 +113,33 @@ func (r *Repo) Ingest(ctx context.Context, b store.Batch) (int64, error) {
 		return 0, r.fail(context.Background(), op, err)
 	}
 	var last int64
-	err := r.write(ctx, op, func(tx *sql.Tx) error {
-		var err error
-		last, err = r.ingest(ctx, tx, &ready)
+	run := func(tx *sql.Tx) error {
+		id, err := r.ingest(ctx, tx, &ready)
+		if err == nil {
+			last = id
+		}
 		return err
-	})
+	}
+	err := r.write(ctx, op, run)
+	if b.Cursor.Source != "" && r.inDoubt(err) {
+		err = r.settle(ctx, op, err, func(tx *sql.Tx) (bool, error) { return kept(ctx, tx, &b, last) }, run)
+	}
 	if err != nil {
 		return 0, err
 	}
 	return last, nil
+}
+
+// kept reports whether a batch that may have been committed was: the cursor stands where the
+// batch moved it, and the IDs of its records are taken.
+func kept(ctx context.Context, tx *sql.Tx, b *store.Batch, last int64) (bool, error) {
+	c := store.Cursor{Source: b.Cursor.Source}
+	err := tx.QueryRowContext(ctx, "SELECT generation, position, last_record FROM cursors, totals WHERE source = ? AND last_record >= ?", c.Source, last).
+		Scan(&c.Generation, &c.Offset, &last)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	return c == b.Cursor, err
 }
 
 // gather finds the distinct bounties of the batch, so that each is written once.

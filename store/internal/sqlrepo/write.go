@@ -18,6 +18,8 @@ const (
 	attempts = 8
 	// firstPause is before the second attempt; it doubles from one to the next.
 	firstPause = 10 * time.Millisecond
+	// maxPause is between two looks for what became of a transaction.
+	maxPause = 2 * time.Second
 )
 
 // write runs f in one transaction: all of it or nothing. It runs f again when the transaction
@@ -51,6 +53,28 @@ func (r *Repo) attempt(ctx context.Context, f func(*sql.Tx) error) error {
 func (r *Repo) inDoubt(err error) bool {
 	var c *commitError
 	return errors.As(err, &c) && r.Dialect.Lost(err)
+}
+
+// settle finds out what became of a transaction whose end is in doubt because of err. It waits
+// until the database answers, and there until it is the only one that writes, for then the
+// other has come to its end; and runs run when that was not kept. It returns an error with
+// the doubt only when ctx has ended or the store is closed.
+func (r *Repo) settle(ctx context.Context, op string, err error, kept func(*sql.Tx) (bool, error), run func(*sql.Tx) error) error {
+	doubt := true
+	for wait := firstPause; doubt && !errors.Is(err, errClosed) && pause(ctx, wait); wait = min(2*wait, maxPause) {
+		err = r.write(ctx, op, func(tx *sql.Tx) error {
+			if yes, err := kept(tx); err != nil || yes {
+				return err
+			}
+			doubt = false
+			return run(tx)
+		})
+		if err == nil {
+			return nil
+		}
+		doubt = doubt || r.inDoubt(err)
+	}
+	return err
 }
 
 // pause waits for between half of d and d. It returns false when ctx ends first.
