@@ -41,7 +41,7 @@ type upFlags struct {
 }
 
 func newUp(env func(string) string) *cobra.Command {
-	f := new(upFlags)
+	f := &upFlags{state: state{env: env}}
 	cmd := &cobra.Command{
 		Use:   "up",
 		Short: "The whole system in one process: fleet, collector, ingester, profiler and API",
@@ -59,6 +59,9 @@ func newUp(env func(string) string) *cobra.Command {
 			}
 			if err := f.check(); err != nil {
 				return &usageError{err}
+			}
+			if _, err := f.source(); err != nil {
+				return err
 			}
 			if err := checkEnv(env); err != nil {
 				return err
@@ -127,8 +130,7 @@ func (f *upFlags) check() error {
 			return fmt.Errorf("--log-target: %w", err)
 		}
 	}
-	_, err := f.file()
-	return err
+	return nil
 }
 
 // allowed returns the networks of --probe-allow.

@@ -54,6 +54,7 @@ var rules = map[string]rule{
 	"store/storetest":      {floor: 2, outside: []string{"github.com/google/go-cmp"}},
 	"store/sqlite":         {floor: 2, outside: []string{"modernc.org/sqlite", "github.com/pressly/goose/v3"}},
 	"store/mysql":          {floor: 2, outside: []string{"github.com/go-sql-driver/mysql", "github.com/pressly/goose/v3"}},
+	"store/dsn":            {floor: 2.5},
 	"correlate/profile":    {floor: 2},
 	"collector":            {floor: 2, outside: []string{"github.com/hashicorp/golang-lru/v2", "golang.org/x/sys"}},
 	"collector/quarantine": {floor: 2, outside: []string{"github.com/hashicorp/golang-lru/v2"}},
@@ -179,7 +180,7 @@ func parsesNetworkBytes(rel string) bool {
 		"fingerprint/sniff/plus": // what it is given has been parsed
 		return false
 	case "rfc5424", "collector", "collector/ingest", "collector/quarantine", "fleet", "correlate", "correlate/profile",
-		"store", "store/internal/sqlrepo", "api", "internal/jsontext":
+		"store", "store/internal/sqlrepo", "store/mysql", "api", "internal/jsontext":
 		return true
 	}
 	return path.Dir(rel) == "services" || strings.HasPrefix(rel, "services/internal/") ||

@@ -43,7 +43,7 @@ var params = []string{"allowCleartextPasswords", "allowFallbackToPlaintext", "al
 func ParseDSN(dsn string) (DSN, error) {
 	d, err := parse(dsn)
 	if err != nil {
-		return DSN{}, fmt.Errorf("store/mysql: DSN: %w: %w, want %s", decnet.ErrInvalid, err, forms)
+		return DSN{}, fmt.Errorf("store/mysql: DSN: %w, want %s: %w", err, forms, decnet.ErrInvalid)
 	}
 	return d, nil
 }
@@ -64,6 +64,9 @@ func parse(dsn string) (d DSN, err error) {
 	}
 	if d.Database == "" {
 		return d, errors.New("no database is named")
+	}
+	if strings.ContainsAny(d.Database, "/\\`\x00") || len(d.Database) > 64 {
+		return d, errors.New("not the name of a database")
 	}
 	for name, values := range d.Params {
 		if !slices.Contains(params, name) {

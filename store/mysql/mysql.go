@@ -37,19 +37,23 @@ import (
 	"github.com/decnet/decnet/store/internal/sqlrepo"
 )
 
+// What the zero value of Config means.
 const (
-	defaultReaders     = 20
-	defaultMaxLifetime = time.Hour
-	defaultLock        = 10 * time.Second
-	// maxIdle is when a connection that nobody needs is closed.
-	maxIdle = time.Minute
+	DefaultReaders     = 60
+	DefaultIdle        = 20
+	DefaultMaxLifetime = time.Hour
+	DefaultLockTimeout = 10 * time.Second
 )
+
+// maxIdle is when a connection that nobody needs is closed.
+const maxIdle = time.Minute
 
 // Config says how a database is used. The zero value is the usual one.
 type Config struct {
-	Readers     int              // connections that read at the same time, beside the one that writes; 0: 20
-	MaxLifetime time.Duration    // when a connection is replaced by a new one; 0: 1 h
-	LockTimeout time.Duration    // how long one attempt waits for a lock that another process holds, in whole seconds; 0: 10 s
+	Readers     int              // connections that read at the same time, beside the one that writes; 0: DefaultReaders
+	Idle        int              // those of them that are kept for a minute when nobody needs them; 0: DefaultIdle
+	MaxLifetime time.Duration    // when a connection is replaced by a new one; 0: DefaultMaxLifetime
+	LockTimeout time.Duration    // how long one attempt waits for a lock that another process holds, in whole seconds; 0: DefaultLockTimeout
 	Now         func() time.Time // stamps rejected lines and forgets expired tokens; nil: time.Now
 }
 
@@ -77,7 +81,7 @@ func open(ctx context.Context, d DSN, cfg Config) (*sqlrepo.Repo, error) {
 	if err := prepare(ctx, d, writer); err != nil {
 		return nil, errors.Join(err, writer.Close())
 	}
-	readers := cmp.Or(cfg.Readers, defaultReaders)
+	readers := cmp.Or(cfg.Readers, DefaultReaders)
 	reader, err := d.pool(readers, cfg)
 	if err != nil {
 		return nil, errors.Join(err, writer.Close())
@@ -91,14 +95,14 @@ func open(ctx context.Context, d DSN, cfg Config) (*sqlrepo.Repo, error) {
 
 // pool makes connections as they are needed, n at most.
 func (d DSN) pool(n int, cfg Config) (*sql.DB, error) {
-	c, err := d.connector(cmp.Or(cfg.LockTimeout, defaultLock))
+	c, err := d.connector(cmp.Or(cfg.LockTimeout, DefaultLockTimeout))
 	if err != nil {
 		return nil, err
 	}
 	db := sql.OpenDB(c)
 	db.SetMaxOpenConns(n)
-	db.SetMaxIdleConns(n)
-	db.SetConnMaxLifetime(cmp.Or(cfg.MaxLifetime, defaultMaxLifetime))
+	db.SetMaxIdleConns(min(n, cmp.Or(cfg.Idle, DefaultIdle)))
+	db.SetConnMaxLifetime(cmp.Or(cfg.MaxLifetime, DefaultMaxLifetime))
 	db.SetConnMaxIdleTime(maxIdle)
 	return db, nil
 }
