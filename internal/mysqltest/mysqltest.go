@@ -47,6 +47,7 @@ type Server struct {
 
 	process *os.Process
 	ended   chan struct{} // closed when process has ended
+	log     *bytes.Buffer // complete then
 }
 
 // Start makes an empty server with args added to its command line and returns when it
@@ -62,8 +63,12 @@ func Start(args ...string) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{dir: dir, Socket: filepath.Join(dir, "socket"), args: args}
+	if err := os.Mkdir(s.tmp(), 0o700); err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
 	install := exec.Command("mariadb-install-db", append([]string{"--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db",
 		"--datadir=" + s.data()}, asRoot()...)...)
+	install.Env = s.env()
 	if out, err := install.CombinedOutput(); err != nil {
 		return nil, errors.Join(fmt.Errorf("mariadb-install-db: %w\n%s", err, out), os.RemoveAll(dir))
 	}
@@ -77,6 +82,11 @@ func Start(args ...string) (*Server, error) {
 }
 
 func (s *Server) data() string { return filepath.Join(s.dir, "data") }
+
+// tmp is for temporary tables, which a server that starts deletes whosever they are.
+func (s *Server) tmp() string { return filepath.Join(s.dir, "tmp") }
+
+func (s *Server) env() []string { return append(os.Environ(), "TMPDIR="+s.tmp()) }
 
 // asRoot is what the programs want to hear before they run as root.
 func asRoot() []string {
@@ -96,11 +106,12 @@ func freePort() (int, error) {
 
 // Run starts a server again that Kill has ended, on the same data, socket and port.
 func (s *Server) Run() error {
-	var log bytes.Buffer
+	log := new(bytes.Buffer)
 	args := append([]string{"--no-defaults", "--datadir=" + s.data(), "--socket=" + s.Socket, "--port=" + strconv.Itoa(s.Port),
-		"--bind-address=127.0.0.1", "--pid-file=" + filepath.Join(s.dir, "pid"), "--skip-log-bin"}, asRoot()...)
+		"--tmpdir=" + s.tmp(), "--bind-address=127.0.0.1", "--pid-file=" + filepath.Join(s.dir, "pid"), "--skip-log-bin"}, asRoot()...)
 	cmd := exec.Command("mariadbd", append(args, s.args...)...)
-	cmd.Stdout, cmd.Stderr = &log, &log
+	cmd.Env = s.env()
+	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	started, ended := make(chan error), make(chan struct{})
 	go func() {
@@ -116,7 +127,7 @@ func (s *Server) Run() error {
 	if err := <-started; err != nil {
 		return err
 	}
-	s.process, s.ended = cmd.Process, ended
+	s.process, s.ended, s.log = cmd.Process, ended, log
 	if err := s.await(); err != nil {
 		s.Kill()
 		return fmt.Errorf("mariadbd: %w\n%s", err, log.Bytes())
@@ -156,10 +167,17 @@ func (s *Server) Kill() {
 	<-s.ended
 }
 
-// Stop ends the server and removes its data.
+// Stop ends the server and removes its data. It gives an error with the server's log when
+// that has ended by itself.
 func (s *Server) Stop() error {
-	s.Kill()
-	return os.RemoveAll(s.dir)
+	var err error
+	select {
+	case <-s.ended:
+		err = fmt.Errorf("mariadbd ended by itself\n%s", s.log)
+	default:
+		s.Kill()
+	}
+	return errors.Join(err, os.RemoveAll(s.dir))
 }
 
 // DSN is how a user with a password, which may be empty, reaches a database.

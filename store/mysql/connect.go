@@ -15,7 +15,8 @@ import (
 const dialTimeout = 10 * time.Second
 
 // connector makes connections that mean the same on every server, whatever its settings are.
-func (d DSN) connector(lock time.Duration) (driver.Connector, error) {
+// With scripts they take several statements at a time.
+func (d DSN) connector(lock time.Duration, scripts bool) (driver.Connector, error) {
 	cfg, err := d.config()
 	if err != nil {
 		return nil, err
@@ -30,6 +31,7 @@ func (d DSN) connector(lock time.Duration) (driver.Connector, error) {
 	cfg.ClientFoundRows = true   // a row that an UPDATE found counts, changed or not
 	cfg.InterpolateParams = true // one round trip; the character set has single bytes only
 	cfg.MaxAllowedPacket = 0     // that of the server
+	cfg.MultiStatements = scripts
 	cfg.Params = map[string]string{
 		"time_zone":                "'+00:00'",
 		"sql_mode":                 "'STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION'",

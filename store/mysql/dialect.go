@@ -32,7 +32,7 @@ func (dialect) ByID() string                  { return "FORCE INDEX (PRIMARY)" }
 func (dialect) Greatest(a, b string) string   { return "GREATEST(" + a + ", " + b + ")" }
 func (dialect) Least(a, b string) string      { return "LEAST(" + a + ", " + b + ")" }
 func (dialect) Rows() int                     { return 200 } // a statement is a round trip
-func (dialect) Lock() string                  { return "SELECT id FROM totals FOR UPDATE" }
+func (dialect) Lock() string                  { return " FOR UPDATE" }
 
 // folding is a character set of single bytes, and its collation that takes ASCII letters in
 // either case for the same and any other two bytes for different: no Armenian letter has two
@@ -53,6 +53,7 @@ const (
 	errTooLong            = 1406 // strict mode
 	errPacketTooLarge     = 1153
 	errPacketAborted      = 1301 // a function met max_allowed_packet
+	errUnspecific         = 1105
 	errLockTimeout        = 1205
 	errDeadlock           = 1213 // and a transaction that another node of a cluster was faster than
 	errNotPrepared        = 1047 // a node that is outside of its cluster
@@ -109,25 +110,21 @@ func (dialect) Reclaim(context.Context, *sql.DB) error { return nil } // InnoDB 
 // Explain puts into words what the server or the network says.
 func (dialect) Explain(err error) error {
 	var what string
-	switch number(err) {
-	case errTooLong:
+	switch n := number(err); {
+	case n == errTooLong:
 		return fmt.Errorf("a name is longer than the column: %w: %w", decnet.ErrInvalid, err)
-	case errPacketTooLarge, errPacketAborted:
-		what = "larger than max_allowed_packet of the server"
-	case errReadOnly, errReadOnlyMode:
+	case n == errPacketTooLarge, n == errPacketAborted, errors.Is(err, mysql.ErrPktTooLarge),
+		n == errUnspecific && strings.Contains(err.Error(), "max_allowed_packet"):
+		return fmt.Errorf("larger than max_allowed_packet of the server: %w: %w", decnet.ErrInvalid, err)
+	case n == errReadOnly, n == errReadOnlyMode:
 		what = "the server takes no writes"
-	case errLockTimeout:
+	case n == errLockTimeout:
 		what = "another process holds a lock"
-	case errTableDenied:
+	case n == errTableDenied:
 		what = "the user lacks rights, grant all on the database"
-	case errNoTable:
+	case n == errNoTable:
 		what = "a table is missing, perhaps a reset was interrupted: decnetd db reset completes it"
 	default:
-		if errors.Is(err, mysql.ErrPktTooLarge) {
-			what = "larger than max_allowed_packet of the server"
-		}
-	}
-	if what == "" {
 		return err
 	}
 	return fmt.Errorf("%s: %w", what, err)

@@ -125,7 +125,7 @@ func (d DSN) exclusively(ctx context.Context, db *sql.DB, f func() error) (err e
 // migrate applies the migrations that are missing. On another node of a cluster somebody may
 // do so at the same time, so a failure counts only when nobody made progress.
 func (d DSN) migrate(ctx context.Context) (err error) {
-	db, err := d.pool(2, Config{})
+	db, err := d.pool(2, Config{}, false)
 	if err != nil {
 		return err
 	}
@@ -198,7 +198,7 @@ func Reset(ctx context.Context, dsn string) error {
 // dropAll drops every table, and that of the versions last: whatever interrupts it, the
 // database stays ours.
 func (d DSN) dropAll(ctx context.Context) (err error) {
-	db, err := d.pool(1, Config{})
+	db, err := d.pool(1, Config{}, false)
 	if err != nil {
 		return err
 	}
@@ -233,7 +233,7 @@ func with(ctx context.Context, dsn, op string, f func(DSN, *sql.DB) error) error
 	if err != nil {
 		return err
 	}
-	db, err := d.pool(1, Config{})
+	db, err := d.pool(1, Config{}, false)
 	if err != nil {
 		return d.wrap(ctx, op, err)
 	}

@@ -42,7 +42,7 @@ const (
 	DefaultReaders     = 60
 	DefaultIdle        = 20
 	DefaultMaxLifetime = time.Hour
-	DefaultLockTimeout = 10 * time.Second
+	DefaultLockTimeout = 5 * time.Second
 )
 
 // maxIdle is when a connection that nobody needs is closed.
@@ -53,7 +53,7 @@ type Config struct {
 	Readers     int              // connections that read at the same time, beside the one that writes; 0: DefaultReaders
 	Idle        int              // those of them that are kept for a minute when nobody needs them; 0: DefaultIdle
 	MaxLifetime time.Duration    // when a connection is replaced by a new one; 0: DefaultMaxLifetime
-	LockTimeout time.Duration    // how long one attempt waits for a lock that another process holds, in whole seconds; 0: DefaultLockTimeout
+	LockTimeout time.Duration    // how long each of eight attempts waits for a lock that another process holds, in whole seconds; 0: DefaultLockTimeout
 	Now         func() time.Time // stamps rejected lines and forgets expired tokens; nil: time.Now
 }
 
@@ -74,7 +74,7 @@ func Open(ctx context.Context, dsn string, cfg Config) (store.Repository, error)
 }
 
 func open(ctx context.Context, d DSN, cfg Config) (*sqlrepo.Repo, error) {
-	writer, err := d.pool(1, cfg)
+	writer, err := d.pool(1, cfg, true)
 	if err != nil {
 		return nil, err
 	}
@@ -82,7 +82,7 @@ func open(ctx context.Context, d DSN, cfg Config) (*sqlrepo.Repo, error) {
 		return nil, errors.Join(err, writer.Close())
 	}
 	readers := cmp.Or(cfg.Readers, DefaultReaders)
-	reader, err := d.pool(readers, cfg)
+	reader, err := d.pool(readers, cfg, false)
 	if err != nil {
 		return nil, errors.Join(err, writer.Close())
 	}
@@ -94,8 +94,8 @@ func open(ctx context.Context, d DSN, cfg Config) (*sqlrepo.Repo, error) {
 }
 
 // pool makes connections as they are needed, n at most.
-func (d DSN) pool(n int, cfg Config) (*sql.DB, error) {
-	c, err := d.connector(cmp.Or(cfg.LockTimeout, DefaultLockTimeout))
+func (d DSN) pool(n int, cfg Config, scripts bool) (*sql.DB, error) {
+	c, err := d.connector(cmp.Or(cfg.LockTimeout, DefaultLockTimeout), scripts)
 	if err != nil {
 		return nil, err
 	}

@@ -120,7 +120,7 @@ func (r *Repo) Ingest(ctx context.Context, b store.Batch) (int64, error) {
 		}
 		return err
 	}
-	err := r.write(ctx, op, run)
+	err := r.begin(ctx, op, run)
 	if b.Cursor.Source != "" && r.inDoubt(err) {
 		err = r.settle(ctx, op, err, func(tx *sql.Tx) (bool, error) { return kept(ctx, tx, &b, last) }, run)
 	}
@@ -203,29 +203,86 @@ func digest(kind, attacker, decky, service string, payload []byte) [sha256.Size]
 }
 
 func (r *Repo) ingest(ctx context.Context, tx *sql.Tx, b *batch) (last int64, err error) {
+	b.reset()
+	if last, err = r.lock(ctx, tx); err != nil {
+		return 0, err
+	}
 	// The statements of a batch are short: the context is asked between them, which is
 	// cheaper than having each of them watch it.
 	running := ctx
 	ctx = context.WithoutCancel(ctx)
 
-	b.reset()
-	if err := tx.QueryRowContext(ctx, "SELECT last_record FROM totals").Scan(&last); err != nil {
+	var s *script // nil: each statement is run at once
+	exec := func(text string, args ...any) error {
+		_, err := tx.ExecContext(ctx, text, args...)
+		return err
+	}
+	if r.Dialect.Rows() > 1 {
+		s = &script{running: running, tx: tx}
+		exec = s.add
+	}
+	if last, err = r.ingestRecords(running, tx, s, b, last); err != nil {
 		return 0, err
 	}
-	insert := r.inserts(running, tx, manyRecords)
-	write := insert.add
-	if r.stmts.record != nil {
-		one := tx.StmtContext(ctx, r.stmts.record)
-		write = func(_ int, values ...any) error {
-			_, err := one.ExecContext(ctx, values...)
+	var newBounties, newSources int
+	if s != nil {
+		newBounties, newSources, err = r.ingestMany(s, b)
+	} else if newBounties, err = r.ingestBounties(running, tx, b); err == nil {
+		newSources, err = r.ingestSources(running, tx, b)
+	}
+	if err != nil {
+		return 0, err
+	}
+	now := r.Now().UnixMicro()
+	for _, rej := range b.Rejected {
+		if err := exec("INSERT INTO rejected (time, source, position, line, reason) VALUES (?, ?, ?, ?, ?)",
+			now, rej.Source, rej.Offset, rej.Line[:min(len(rej.Line), maxRejected)], rej.Reason); err != nil {
+			return 0, err
+		}
+	}
+	if b.Cursor.Source != "" {
+		d := r.Dialect
+		if err := exec(d.Upsert("INSERT INTO cursors (source, generation, position) VALUES (?, ?, ?)", []string{"source"},
+			[]Assign{{"generation", d.New("generation")}, {"position", d.New("position")}}),
+			b.Cursor.Source, b.Cursor.Generation, b.Cursor.Offset); err != nil {
+			return 0, err
+		}
+	}
+	if err := exec("UPDATE totals SET records = records + ?, attackers = attackers + ?, bounties = bounties + ?, last_record = ?",
+		len(b.Records), newSources, newBounties, last); err != nil {
+		return 0, err
+	}
+	if s != nil {
+		if err := s.run(); err != nil {
+			return 0, err
+		}
+	}
+	if len(b.Records) == 0 {
+		return 0, nil
+	}
+	return last, nil
+}
+
+// ingestRecords returns the ID of the last record, which follow that of the last one before.
+func (r *Repo) ingestRecords(running context.Context, tx *sql.Tx, s *script, b *batch, last int64) (int64, error) {
+	var write func(values ...any) error
+	finish := func() error { return nil }
+	if s != nil {
+		w := &bulk{many: manyRecords, max: r.Dialect.Rows(), add: s.add}
+		write, finish = w.row, w.flush
+	} else {
+		ctx := context.WithoutCancel(running)
+		insert := tx.StmtContext(ctx, r.stmts.record)
+		write = func(values ...any) error {
+			if err := running.Err(); err != nil {
+				return err
+			}
+			_, err := insert.ExecContext(ctx, values...)
 			return err
 		}
 	}
 	var fields []byte
 	for i := range b.Records {
-		if err := running.Err(); err != nil {
-			return 0, err
-		}
 		rec := &b.Records[i]
 		src := b.source(rec.Attacker)
 		sensor := rec.FromSensor()
@@ -234,52 +291,16 @@ func (r *Repo) ingest(ctx context.Context, tx *sql.Tx, b *batch) (last int64, er
 		}
 		last++
 		fields = store.AppendFields(fields[:0], rec.Fields)
-		if err := write(len(fields)+len(rec.Msg)+len(rec.Raw), last, rec.Time.UnixMicro(), rec.Decky, rec.Service, rec.Type, src.text,
+		if err := write(last, rec.Time.UnixMicro(), rec.Decky, rec.Service, rec.Type, src.text,
 			int64(rec.Severity), sensor, string(fields), rec.Msg, optional(rec.Trace.TraceID), optional(rec.Trace.SpanID), rec.Raw); err != nil {
 			return 0, err
 		}
 	}
-	if err := insert.flush(); err != nil {
-		return 0, err
-	}
-	newBounties, err := r.ingestBounties(running, tx, b)
-	if err != nil {
-		return 0, err
-	}
-	newSources, err := r.ingestSources(running, tx, b)
-	if err != nil {
-		return 0, err
-	}
-	now := r.Now().UnixMicro()
-	for _, rej := range b.Rejected {
-		if _, err := tx.ExecContext(ctx, "INSERT INTO rejected (time, source, position, line, reason) VALUES (?, ?, ?, ?, ?)",
-			now, rej.Source, rej.Offset, rej.Line[:min(len(rej.Line), maxRejected)], rej.Reason); err != nil {
-			return 0, err
-		}
-	}
-	if b.Cursor.Source != "" {
-		d := r.Dialect
-		if _, err := tx.ExecContext(ctx, d.Upsert("INSERT INTO cursors (source, generation, position) VALUES (?, ?, ?)", []string{"source"},
-			[]Assign{{"generation", d.New("generation")}, {"position", d.New("position")}}),
-			b.Cursor.Source, b.Cursor.Generation, b.Cursor.Offset); err != nil {
-			return 0, err
-		}
-	}
-	if _, err := tx.ExecContext(ctx, "UPDATE totals SET records = records + ?, attackers = attackers + ?, bounties = bounties + ?, last_record = ?",
-		len(b.Records), newSources, newBounties, last); err != nil {
-		return 0, err
-	}
-	if len(b.Records) == 0 {
-		return 0, nil
-	}
-	return last, nil
+	return last, finish()
 }
 
 // ingestBounties returns how many bounties were new.
 func (r *Repo) ingestBounties(running context.Context, tx *sql.Tx, b *batch) (added int, err error) {
-	if r.stmts.bounty == nil {
-		return r.manyBounties(running, tx, b)
-	}
 	ctx := context.WithoutCancel(running)
 	repeat, insert := tx.StmtContext(ctx, r.stmts.bountyRepeat), tx.StmtContext(ctx, r.stmts.bounty)
 	for i := range b.bounties {
@@ -310,9 +331,6 @@ const credential = "credential"
 
 // ingestSources returns how many addresses had no record before.
 func (r *Repo) ingestSources(running context.Context, tx *sql.Tx, b *batch) (added int, err error) {
-	if r.stmts.source == nil {
-		return r.manySources(running, tx, b)
-	}
 	ctx := context.WithoutCancel(running)
 	update, insert := tx.StmtContext(ctx, r.stmts.source), tx.StmtContext(ctx, r.stmts.newSource)
 	for _, s := range b.sources {

@@ -38,11 +38,12 @@ type Dialect interface {
 	// Greatest and Least are expressions of two others.
 	Greatest(a, b string) string
 	Least(a, b string) string
-	// Rows is how many rows one statement should write or ask for; 1 where statements cost
-	// little.
+	// Rows is how many rows one statement of Ingest should write or ask for; 1 where
+	// statements cost little. With more, the writer must take several statements at a time,
+	// separated by semicolons.
 	Rows() int
-	// Lock is the statement that makes a transaction wait until it is the only one that
-	// writes; "" where every writing transaction is exclusive from its start.
+	// Lock ends a SELECT of the row of totals that makes a transaction wait until it is the
+	// only one that writes; "" where a writing transaction is that from its start.
 	Lock() string
 	// Duplicate reports whether err says that a unique key was taken.
 	Duplicate(err error) bool

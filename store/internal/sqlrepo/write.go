@@ -22,29 +22,35 @@ const (
 	maxPause = 2 * time.Second
 )
 
-// write runs f in one transaction: all of it or nothing. It runs f again when the transaction
-// was rolled back because of others, or the connection broke before it was committed.
+// write runs f in one transaction, the only one that writes: all of it or nothing.
 func (r *Repo) write(ctx context.Context, op string, f func(*sql.Tx) error) error {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	return r.fail(ctx, op, r.attempt(ctx, f))
+	return r.begin(ctx, op, func(tx *sql.Tx) error {
+		if r.Dialect.Lock() != "" {
+			if _, err := r.lock(ctx, tx); err != nil {
+				return err
+			}
+		}
+		return f(tx)
+	})
 }
 
-func (r *Repo) attempt(ctx context.Context, f func(*sql.Tx) error) error {
+// lock makes tx the only transaction that writes, and returns the ID of the last record.
+func (r *Repo) lock(ctx context.Context, tx *sql.Tx) (last int64, err error) {
+	err = tx.QueryRowContext(ctx, "SELECT last_record FROM totals"+r.Dialect.Lock()).Scan(&last)
+	return last, err
+}
+
+// begin runs f, which begins with lock, in one transaction. It runs f again when the
+// transaction was rolled back because of others, or the connection broke before it was
+// committed.
+func (r *Repo) begin(ctx context.Context, op string, f func(*sql.Tx) error) error {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
 	for n := 1; ; n++ {
-		err := r.transact(ctx, r.Writer, nil, func(tx *sql.Tx) error {
-			if lock := r.Dialect.Lock(); lock != "" {
-				if _, err := tx.ExecContext(ctx, lock); err != nil {
-					return err
-				}
-			}
-			return f(tx)
-		})
-		if err == nil || n == attempts || r.inDoubt(err) || !r.Dialect.RolledBack(err) && !r.Dialect.Lost(err) {
-			return err
-		}
-		if !pause(ctx, firstPause<<(n-1)) {
-			return err
+		err := r.transact(ctx, r.Writer, nil, f)
+		again := err != nil && (r.Dialect.RolledBack(err) || r.Dialect.Lost(err)) && !r.inDoubt(err)
+		if !again || n == attempts || !pause(ctx, firstPause<<(n-1)) {
+			return r.fail(ctx, op, err)
 		}
 	}
 }
