@@ -5,7 +5,6 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
-	"net"
 	"time"
 
 	mysql "github.com/go-sql-driver/mysql"
@@ -23,9 +22,6 @@ func (d DSN) connector(lock time.Duration, scripts bool) (driver.Connector, erro
 	}
 	if cfg.Timeout == 0 {
 		cfg.Timeout = dialTimeout
-	}
-	if cfg.TLS != nil && cfg.TLS.ServerName == "" {
-		cfg.TLS.ServerName, _, _ = net.SplitHostPort(cfg.Addr) // it was not known yet
 	}
 	cfg.Logger = &mysql.NopLogger{}
 	cfg.ClientFoundRows = true   // a row that an UPDATE found counts, changed or not

@@ -144,5 +144,8 @@ func (d DSN) config() (*driver.Config, error) {
 		return nil, errors.New("a parameter has no value that the driver knows")
 	}
 	cfg.User, cfg.Passwd, cfg.Net, cfg.Addr, cfg.DBName = d.User, d.Password, d.Network, d.Addr, d.Database
+	if cfg.TLS != nil {
+		cfg.TLS.ServerName, _, _ = net.SplitHostPort(d.Addr) // until here that of the default address
+	}
 	return cfg, nil
 }

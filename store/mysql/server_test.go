@@ -19,3 +19,16 @@ func TestCheckVersion(t *testing.T) {
 		}
 	}
 }
+
+// TestServerName: the certificate must be that of the host in the DSN.
+func TestServerName(t *testing.T) {
+	t.Parallel()
+	d, err := ParseDSN("mysql://u:p@db.example/d?tls=true")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg, err := d.config()
+	if err != nil || cfg.TLS == nil || cfg.TLS.ServerName != "db.example" || cfg.TLS.InsecureSkipVerify {
+		t.Errorf("%+v, %v", cfg, err)
+	}
+}
