@@ -15,6 +15,6 @@
 //   - fleet and fleet/local: a whole network of deckies in your process,
 //   - fingerprint: JA3, JA4, HASSH and JARM from bytes,
 //   - correlate: traversals from a stream of events,
-//   - collector, collector/ingest and store/sqlite: events to a database,
+//   - collector, collector/ingest and store/sqlite or store/mysql: events to a database,
 //   - api: the HTTP interface over it.
 package decnet

@@ -264,3 +264,17 @@ type Repository interface {
 	// method but Close gives an error.
 	Close() error
 }
+
+// Migration is one step of the schema of a database.
+type Migration struct {
+	Version int64
+	Name    string
+	Applied time.Time // zero: pending
+}
+
+// Schema is where the schema of a database stands.
+type Schema struct {
+	Version    int64 // the last migration applied; 0: none
+	Latest     int64 // the last one that this version of the program knows
+	Migrations []Migration
+}

@@ -33,7 +33,6 @@ import (
 	"github.com/decnet/decnet/services"
 	"github.com/decnet/decnet/services/all"
 	"github.com/decnet/decnet/store"
-	"github.com/decnet/decnet/store/sqlite"
 )
 
 // assembly is the whole system in one process. This is the place to start from for a
@@ -87,11 +86,11 @@ func (f *upFlags) run(ctx context.Context, std streams, env func(string) string)
 	if err != nil {
 		return err
 	}
-	path, err := f.file()
+	src, err := f.source()
 	if err != nil {
 		return err
 	}
-	db, err := sqlite.Open(ctx, path, sqlite.Config{})
+	db, err := src.Open(ctx)
 	if err != nil {
 		return err
 	}

@@ -1,60 +1,61 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/decnet/decnet/store/sqlite"
+	"github.com/decnet/decnet/store"
+	"github.com/decnet/decnet/store/dsn"
 )
 
 // state is where a command finds what the system keeps.
-type state struct{ data, dsn string }
+type state struct {
+	data, dsn string
+	env       func(string) string
+}
 
 func (s *state) flags(cmd *cobra.Command) {
 	cmd.PersistentFlags().StringVar(&s.data, "data", "./decnet-data", "directory of database, spool, artifacts and secrets")
-	cmd.PersistentFlags().StringVar(&s.dsn, "db", "", "database, sqlite:FILE (default sqlite:<data>/decnet.db)")
+	cmd.PersistentFlags().StringVar(&s.dsn, "db", "", "database, "+dsn.Forms+" (default: what DECNET_DB_URL or DECNET_DB_TYPE and its like say, or sqlite:<data>/decnet.db)")
 }
 
-// file returns the path of the SQLite file.
-func (s *state) file() (string, error) {
-	if s.dsn == "" {
-		return filepath.Join(s.data, "decnet.db"), nil
+// ownFile is the SQLite file of the data directory.
+func (s *state) ownFile() string { return filepath.Join(s.data, "decnet.db") }
+
+// source finds the database.
+func (s *state) source() (dsn.Source, error) {
+	src, err := dsn.Choose(s.dsn, s.env, s.ownFile())
+	if err != nil && s.dsn != "" {
+		return src, &usageError{fmt.Errorf("--db: %w", err)}
 	}
-	scheme, rest, ok := strings.Cut(s.dsn, ":")
-	switch {
-	case ok && scheme == "sqlite" && rest != "":
-		return rest, nil
-	case scheme == "mysql":
-		return "", &usageError{errors.New("--db: this version stores in SQLite only: give sqlite:FILE")}
-	}
-	return "", &usageError{fmt.Errorf("--db: %q is not of the form sqlite:FILE", s.dsn)}
+	return src, err
 }
 
-// existing returns the path of the SQLite file, which must be there.
-func (s *state) existing() (string, error) {
-	path, err := s.file()
+// existing finds the database, which must be there when it is a file.
+func (s *state) existing() (dsn.Source, error) {
+	src, err := s.source()
 	if err != nil {
-		return "", err
+		return src, err
 	}
-	if _, err := os.Stat(path); err != nil {
-		return "", fmt.Errorf("no database: %w (give --data or --db, or run decnetd up first)", err)
+	if path, ok := src.Path(); ok {
+		if _, err := os.Stat(path); err != nil {
+			return src, fmt.Errorf("no database: %w (give --data or --db, or run decnetd up first)", err)
+		}
 	}
-	return path, nil
+	return src, nil
 }
 
-func newDB() *cobra.Command {
-	s := new(state)
+func newDB(env func(string) string) *cobra.Command {
+	s := &state{env: env}
 	cmd := &cobra.Command{Use: "db", Short: "The schema of the database", Args: cobra.NoArgs, RunE: needsCommand}
 	s.flags(cmd)
 
 	var asJSON bool
-	show := func(cmd *cobra.Command, schema sqlite.Schema) error {
+	show := func(cmd *cobra.Command, schema store.Schema) error {
 		out := cmd.OutOrStdout()
 		type row struct {
 			Version int64   `json:"version"`
@@ -83,16 +84,16 @@ func newDB() *cobra.Command {
 	migrate := &cobra.Command{
 		Use: "migrate", Short: "Bring the schema up to date", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			path, err := s.file()
+			src, err := s.source()
 			if err != nil {
 				return err
 			}
-			if s.dsn == "" {
+			if path, _ := src.Path(); path == s.ownFile() {
 				if err := makeData(s.data); err != nil {
 					return err
 				}
 			}
-			schema, err := sqlite.Migrate(cmd.Context(), path)
+			schema, err := src.Migrate(cmd.Context())
 			if err != nil {
 				return err
 			}
@@ -102,11 +103,11 @@ func newDB() *cobra.Command {
 	status := &cobra.Command{
 		Use: "status", Short: "Tell where the schema stands", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			path, err := s.existing()
+			src, err := s.existing()
 			if err != nil {
 				return err
 			}
-			schema, err := sqlite.Status(cmd.Context(), path)
+			schema, err := src.Status(cmd.Context())
 			if err != nil {
 				return err
 			}
@@ -121,12 +122,12 @@ func newDB() *cobra.Command {
 		Use: "reset", Short: "Delete everything in the database, accounts included", Args: cobra.NoArgs,
 		Long: "Delete everything in the database, accounts and the fleet included. The spool stays: the next start reads it again.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			path, err := s.existing()
+			src, err := s.existing()
 			if err != nil {
 				return err
 			}
 			if !yes {
-				return &usageError{fmt.Errorf("reset deletes everything in %s: confirm with --yes", path)}
+				return &usageError{fmt.Errorf("reset deletes everything in %s: confirm with --yes", src)}
 			}
 			if _, err := os.Stat(s.data); err == nil {
 				lock, err := lockData(s.data)
@@ -135,10 +136,10 @@ func newDB() *cobra.Command {
 				}
 				defer lock.Close()
 			}
-			if err := sqlite.Reset(cmd.Context(), path); err != nil {
+			if err := src.Reset(cmd.Context()); err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s is empty\n", path)
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s is empty\n", src)
 			return err
 		},
 	}

@@ -100,8 +100,8 @@ func newRoot(std streams, env func(string) string) *cobra.Command {
 		newSniff(),
 		newProbe(),
 		newCorrelate(),
-		newUser(),
-		newDB(),
+		newUser(env),
+		newDB(env),
 		newVersion(),
 	)
 	checkArgs(root)

@@ -46,7 +46,7 @@ type upFlags struct {
 }
 
 func newUp(env func(string) string) *cobra.Command {
-	f := new(upFlags)
+	f := &upFlags{state: state{env: env}}
 	cmd := &cobra.Command{
 		Use:   "up",
 		Short: "The whole system in one process: fleet, collector, ingester, profiler and API",
@@ -71,6 +71,9 @@ func newUp(env func(string) string) *cobra.Command {
 			}
 			if err := f.check(); err != nil {
 				return &usageError{err}
+			}
+			if _, err := f.source(); err != nil {
+				return err
 			}
 			if err := checkEnv(env); err != nil {
 				return err
@@ -142,8 +145,7 @@ func (f *upFlags) check() error {
 			return fmt.Errorf("--log-target: %w", err)
 		}
 	}
-	_, err := f.file()
-	return err
+	return nil
 }
 
 // place returns what the flags say of where the deckies are.

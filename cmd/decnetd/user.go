@@ -17,12 +17,11 @@ import (
 	"github.com/decnet/decnet/api"
 	"github.com/decnet/decnet/services"
 	"github.com/decnet/decnet/store"
-	"github.com/decnet/decnet/store/sqlite"
 )
 
-func newUser() *cobra.Command {
+func newUser(env func(string) string) *cobra.Command {
 	const fromInput = "The password is read from standard input; an empty line generates one. It must be changed at the next log-in."
-	s := new(state)
+	s := &state{env: env}
 	cmd := &cobra.Command{Use: "user", Short: "Accounts, when nobody can log in", Args: cobra.NoArgs, RunE: needsCommand}
 	s.flags(cmd)
 
@@ -135,11 +134,11 @@ func listUsers(cmd *cobra.Command, users []store.User, asJSON bool) error {
 }
 
 func (s *state) with(cmd *cobra.Command, f func(store.Repository) error) error {
-	path, err := s.existing()
+	src, err := s.existing()
 	if err != nil {
 		return err
 	}
-	db, err := sqlite.Open(cmd.Context(), path, sqlite.Config{})
+	db, err := src.Open(cmd.Context())
 	if err != nil {
 		return err
 	}

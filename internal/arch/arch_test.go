@@ -53,6 +53,8 @@ var rules = map[string]rule{
 	"services/servicetest": {floor: 2},
 	"store/storetest":      {floor: 2, outside: []string{"github.com/google/go-cmp"}},
 	"store/sqlite":         {floor: 2, outside: []string{"modernc.org/sqlite", "github.com/pressly/goose/v3"}},
+	"store/mysql":          {floor: 2, outside: []string{"github.com/go-sql-driver/mysql", "github.com/pressly/goose/v3"}},
+	"store/dsn":            {floor: 2.5},
 	"correlate/profile":    {floor: 2},
 	"collector":            {floor: 2, outside: []string{"github.com/hashicorp/golang-lru/v2", "golang.org/x/sys"}},
 	"collector/quarantine": {floor: 2, outside: []string{"github.com/hashicorp/golang-lru/v2"}},
@@ -75,6 +77,8 @@ var rules = map[string]rule{
 	"examples/*":    {floor: 4},
 	"test/*":        {floor: 5, outside: []string{"golang.org/x/crypto", "golang.org/x/sys", "golang.org/x/sync"}},
 	"internal/arch": {floor: 5},
+
+	"internal/mysqltest": {floor: 5, outside: []string{"github.com/go-sql-driver/mysql"}},
 }
 
 func ruleOf(rel string) (rule, bool) {
@@ -180,7 +184,7 @@ func parsesNetworkBytes(rel string) bool {
 		"fingerprint/sniff/plus": // what it is given has been parsed
 		return false
 	case "rfc5424", "collector", "collector/ingest", "collector/quarantine", "fleet", "fleet/lan", "correlate", "correlate/profile",
-		"store", "store/internal/sqlrepo", "api", "internal/jsontext":
+		"store", "store/internal/sqlrepo", "store/mysql", "api", "internal/jsontext":
 		return true
 	}
 	return path.Dir(rel) == "services" || strings.HasPrefix(rel, "services/internal/") ||

@@ -127,7 +127,7 @@ func newBareInsert(b *testing.B) *bareInsert {
 	}
 	db.SetMaxOpenConns(1)
 	bi := &bareInsert{db: db}
-	for stmt, text := range map[**sql.Stmt]string{&bi.record: sqlrepo.InsertRecord, &bi.bounty: insertBounty} {
+	for stmt, text := range map[**sql.Stmt]string{&bi.record: sqlrepo.InsertRecords(1), &bi.bounty: insertBounty} {
 		if *stmt, err = db.Prepare(text); err != nil {
 			b.Fatal(err)
 		}

@@ -26,6 +26,12 @@ func (dialect) Upsert(insert string, key []string, set []sqlrepo.Assign) string 
 
 func (dialect) New(column string) string      { return "excluded." + column }
 func (dialect) Contains(column string) string { return "instr(" + column + ", ?) > 0" }
+func (dialect) Like(column string) string     { return column + " LIKE ? ESCAPE '!'" }
+func (dialect) Rows() int                     { return 1 }
+func (dialect) Lock() string                  { return "" } // every transaction of the writer is immediate
+func (dialect) RolledBack(error) bool         { return false }
+func (dialect) Lost(error) bool               { return false }
+func (dialect) Explain(err error) error       { return err }
 func (dialect) ByID() string                  { return "NOT INDEXED" } // the row ID still serves
 func (dialect) Greatest(a, b string) string   { return "max(" + a + ", " + b + ")" }
 func (dialect) Least(a, b string) string      { return "min(" + a + ", " + b + ")" }

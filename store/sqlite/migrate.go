@@ -8,14 +8,14 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/pressly/goose/v3"
 
 	"github.com/decnet/decnet"
+	"github.com/decnet/decnet/store"
+	"github.com/decnet/decnet/store/internal/sqlrepo"
 )
 
 //go:embed migrations/*.sql
@@ -25,44 +25,17 @@ var embedded embed.FS
 const versionTable = "schema_version"
 
 // Migration is one step of the schema.
-type Migration struct {
-	Version int64
-	Name    string
-	Applied time.Time // zero: pending
-}
+type Migration = store.Migration
 
 // Schema is where the schema of a file stands.
-type Schema struct {
-	Version    int64 // the last migration applied; 0: none
-	Latest     int64 // the last one that this version of the program knows
-	Migrations []Migration
-}
-
-// migrations lists the embedded files in their order.
-func migrations() ([]Migration, error) {
-	files, err := fs.Glob(embedded, "migrations/*.sql")
-	if err != nil {
-		return nil, err
-	}
-	out := make([]Migration, len(files))
-	for i, f := range files {
-		name := strings.TrimSuffix(path.Base(f), ".sql")
-		number, title, _ := strings.Cut(name, "_")
-		version, err := strconv.ParseInt(number, 10, 64)
-		if err != nil {
-			return nil, err
-		}
-		out[i] = Migration{Version: version, Name: title}
-	}
-	return out, nil
-}
+type Schema = store.Schema
 
 // schema reads where the schema of db stands. It changes nothing, and refuses tables that are
 // not ours.
 func schema(ctx context.Context, db *sql.DB) (Schema, error) {
 	var s Schema
 	var err error
-	if s.Migrations, err = migrations(); err != nil {
+	if s.Migrations, err = sqlrepo.Migrations(embedded); err != nil {
 		return s, err
 	}
 	s.Latest = s.Migrations[len(s.Migrations)-1].Version

@@ -75,7 +75,7 @@ func TestPlans(t *testing.T) {
 		{"traversals", store.AttackerFilter{Sort: store.SortTraversals}, "SCAN a USING INDEX attackers_traversals"},
 		{"attackers by service", store.AttackerFilter{Service: "ssh"}, "SCAN a USING INDEX attackers_recent"},
 	} {
-		text, args, _ := sqlrepo.AttackersQuery(c.f)
+		text, args, _ := sqlrepo.AttackersQuery(dialect{}, c.f)
 		plans = append(plans, plan{c.name, text, args, c.uses})
 	}
 	for _, c := range []struct {
@@ -86,7 +86,7 @@ func TestPlans(t *testing.T) {
 		{"bounties", store.BountyFilter{}, "SCAN bounties USING INDEX bounties_seen"},
 		{"bounties of a type", store.BountyFilter{Type: "artifact"}, "SCAN bounties USING INDEX bounties_seen"},
 	} {
-		text, args := sqlrepo.BountiesQuery(c.f)
+		text, args := sqlrepo.BountiesQuery(dialect{}, c.f)
 		plans = append(plans, plan{c.name, text, args, c.uses})
 	}
 	page, total, args := sqlrepo.CommandsQuery(1, store.CommandFilter{})

@@ -29,7 +29,7 @@ func (r *Repo) Attackers(ctx context.Context, f store.AttackerFilter) ([]decnet.
 		return nil, r.invalid(op, "search of %d bytes", len(f.Search))
 	}
 	f.Limit = limit
-	text, args, ok := AttackersQuery(f)
+	text, args, ok := AttackersQuery(r.Dialect, f)
 	if !ok {
 		return nil, r.invalid(op, "sort %q", f.Sort)
 	}
@@ -48,7 +48,7 @@ func (r *Repo) Attackers(ctx context.Context, f store.AttackerFilter) ([]decnet.
 
 // AttackersQuery is the query of Attackers for f, of which Limit is taken as it is. It
 // reports false when it does not know the sort.
-func AttackersQuery(f store.AttackerFilter) (text string, args []any, ok bool) {
+func AttackersQuery(d Dialect, f store.AttackerFilter) (text string, args []any, ok bool) {
 	var order string
 	switch f.Sort {
 	case "", store.SortRecent:
@@ -60,15 +60,15 @@ func AttackersQuery(f store.AttackerFilter) (text string, args []any, ok bool) {
 	default:
 		return "", nil, false
 	}
-	c := attackerConditions(f)
+	c := attackerConditions(d, f)
 	return "SELECT " + attackerColumns + " FROM " + attackerTables + c.String() + " ORDER BY " + order + " LIMIT ? OFFSET ?",
 		append(c.args, f.Limit, f.Offset), true
 }
 
-func attackerConditions(f store.AttackerFilter) *conditions {
+func attackerConditions(d Dialect, f store.AttackerFilter) *conditions {
 	c := &conditions{}
 	if f.Search != "" {
-		c.contains(f.Search, "a.address")
+		c.contains(d, f.Search, "a.address")
 	}
 	if f.Service != "" {
 		c.add("EXISTS (SELECT 1 FROM attacker_services t WHERE t.service = ? AND t.attacker_id = a.id)", f.Service)
@@ -106,7 +106,7 @@ func (r *Repo) CountAttackers(ctx context.Context, f store.AttackerFilter) (int,
 	if len(f.Search) > store.MaxSearch {
 		return 0, r.invalid(op, "search of %d bytes", len(f.Search))
 	}
-	c := attackerConditions(f)
+	c := attackerConditions(r.Dialect, f)
 	var n int
 	err := r.read(ctx, op, func(tx *sql.Tx) error {
 		return tx.QueryRowContext(ctx, "SELECT COUNT(*) FROM attackers a"+c.String(), c.args...).Scan(&n)

@@ -19,7 +19,7 @@ func (r *Repo) Bounties(ctx context.Context, f store.BountyFilter) ([]decnet.Bou
 		return nil, r.invalid(op, "search of %d bytes", len(f.Search))
 	}
 	f.Limit = limit
-	text, args := BountiesQuery(f)
+	text, args := BountiesQuery(r.Dialect, f)
 	var out []decnet.Bounty
 	err = r.read(ctx, op, func(tx *sql.Tx) error {
 		return query(ctx, tx, func(rows *sql.Rows) error {
@@ -38,13 +38,13 @@ func (r *Repo) Bounties(ctx context.Context, f store.BountyFilter) ([]decnet.Bou
 }
 
 // BountiesQuery is the query of Bounties for f, of which Limit is taken as it is.
-func BountiesQuery(f store.BountyFilter) (text string, args []any) {
-	c := bountyConditions(f)
+func BountiesQuery(d Dialect, f store.BountyFilter) (text string, args []any) {
+	c := bountyConditions(d, f)
 	return "SELECT id, first_seen, last_seen, count, decky, service, attacker, type, payload FROM bounties" +
 		c.String() + " ORDER BY last_seen DESC, id DESC LIMIT ? OFFSET ?", append(c.args, f.Limit, f.Offset)
 }
 
-func bountyConditions(f store.BountyFilter) *conditions {
+func bountyConditions(d Dialect, f store.BountyFilter) *conditions {
 	c := &conditions{}
 	if f.Type != "" {
 		c.add("type = ?", f.Type)
@@ -53,7 +53,7 @@ func bountyConditions(f store.BountyFilter) *conditions {
 		c.add("attacker = ?", store.AddrText(f.Attacker))
 	}
 	if f.Search != "" {
-		c.contains(f.Search, "decky", "service", "attacker", "payload")
+		c.contains(d, f.Search, "decky", "service", "attacker", "payload")
 	}
 	return c
 }
@@ -64,7 +64,7 @@ func (r *Repo) CountBounties(ctx context.Context, f store.BountyFilter) (int, er
 	if len(f.Search) > store.MaxSearch {
 		return 0, r.invalid(op, "search of %d bytes", len(f.Search))
 	}
-	c := bountyConditions(f)
+	c := bountyConditions(r.Dialect, f)
 	text := "SELECT COUNT(*) FROM bounties" + c.String()
 	if len(c.parts) == 0 {
 		text = "SELECT bounties FROM totals"

@@ -15,7 +15,7 @@ import (
 // maxRejected is how much of a rejected line is kept.
 const maxRejected = 64 << 10
 
-// statements are those that Ingest runs many times for a batch.
+// statements are those that Ingest runs many times for a batch, where each writes one row.
 type statements struct {
 	record       *sql.Stmt
 	bountyRepeat *sql.Stmt
@@ -24,29 +24,39 @@ type statements struct {
 	newSource    *sql.Stmt
 }
 
-// InsertRecord is the statement that writes one record, with its thirteen values in the
-// order of the table's columns.
-const InsertRecord = "INSERT INTO records (id, time, decky, service, type, attacker, severity, sensor, fields, msg, trace_id, span_id, raw)" +
-	" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+const (
+	insertRecord = "INSERT INTO records (id, time, decky, service, type, attacker, severity, sensor, fields, msg, trace_id, span_id, raw) VALUES "
+	recordRow    = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+	insertBounty = "INSERT INTO bounties (digest, first_seen, last_seen, count, decky, service, attacker, type, payload) VALUES "
+	bountyRow    = "(?, ?, ?, ?, ?, ?, ?, ?, ?)"
+	insertSource = "INSERT INTO sources (attacker, records, bounties, credentials) VALUES "
+	sourceRow    = "(?, ?, ?, ?)"
+)
+
+// addToSource follows an insertSource and its rows: an address that is there gets more.
+func (p Parts) addToSource() string {
+	add := func(column string) Assign {
+		return Assign{column, "sources." + column + " + " + p.Dialect.New(column)}
+	}
+	return p.Dialect.Upsert("", []string{"attacker"}, []Assign{add("records"), add("bounties"), add("credentials")})
+}
 
 func (s *statements) prepare(ctx context.Context, p Parts) error {
 	d := p.Dialect
-	add := func(column string) Assign {
-		return Assign{column, "sources." + column + " + " + d.New(column)}
+	if d.Rows() > 1 {
+		return nil
 	}
 	for _, st := range []struct {
 		stmt **sql.Stmt
 		text string
 	}{
-		{&s.record, InsertRecord},
+		{&s.record, InsertRecords(1)},
 		{&s.bountyRepeat, "UPDATE bounties SET first_seen = " + d.Least("first_seen", "?") +
 			", last_seen = " + d.Greatest("last_seen", "?") + ", count = count + ? WHERE attacker = ? AND digest = ?"},
-		{&s.bounty, "INSERT INTO bounties (digest, first_seen, last_seen, count, decky, service, attacker, type, payload)" +
-			" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"},
+		{&s.bounty, insertBounty + bountyRow},
 		{&s.source, "UPDATE sources SET records = records + ?, bounties = bounties + ?, credentials = credentials + ?" +
 			" WHERE attacker = ? AND records > 0"},
-		{&s.newSource, d.Upsert("INSERT INTO sources (attacker, records, bounties, credentials) VALUES (?, ?, ?, ?)",
-			[]string{"attacker"}, []Assign{add("records"), add("bounties"), add("credentials")})},
+		{&s.newSource, insertSource + sourceRow + p.addToSource()},
 	} {
 		var err error
 		if *st.stmt, err = p.Writer.PrepareContext(ctx, st.text); err != nil {
@@ -70,6 +80,13 @@ func (s *statements) close() error {
 type source struct {
 	text                           string
 	records, bounties, credentials int
+}
+
+func (s *source) countBounty(kind string) {
+	s.bounties++
+	if kind == credential {
+		s.credentials++
+	}
 }
 
 // batch is a store.Batch made ready for writing.
@@ -96,15 +113,33 @@ func (r *Repo) Ingest(ctx context.Context, b store.Batch) (int64, error) {
 		return 0, r.fail(context.Background(), op, err)
 	}
 	var last int64
-	err := r.write(ctx, op, func(tx *sql.Tx) error {
-		var err error
-		last, err = r.ingest(ctx, tx, &ready)
+	run := func(tx *sql.Tx) error {
+		id, err := r.ingest(ctx, tx, &ready)
+		if err == nil {
+			last = id
+		}
 		return err
-	})
+	}
+	err := r.begin(ctx, op, run)
+	if b.Cursor.Source != "" && r.inDoubt(err) {
+		err = r.settle(ctx, op, err, func(tx *sql.Tx) (bool, error) { return kept(ctx, tx, &b, last) }, run)
+	}
 	if err != nil {
 		return 0, err
 	}
 	return last, nil
+}
+
+// kept reports whether a batch that may have been committed was: the cursor stands where the
+// batch moved it, and the IDs of its records are taken.
+func kept(ctx context.Context, tx *sql.Tx, b *store.Batch, last int64) (bool, error) {
+	c := store.Cursor{Source: b.Cursor.Source}
+	err := tx.QueryRowContext(ctx, "SELECT generation, position, last_record FROM cursors, totals WHERE source = ? AND last_record >= ?", c.Source, last).
+		Scan(&c.Generation, &c.Offset, &last)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	return c == b.Cursor, err
 }
 
 // gather finds the distinct bounties of the batch, so that each is written once.
@@ -150,6 +185,13 @@ func (b *batch) source(a netip.Addr) *source {
 	return s
 }
 
+// reset forgets what a transaction that was rolled back has counted.
+func (b *batch) reset() {
+	for _, s := range b.texts {
+		*s = source{text: s.text}
+	}
+}
+
 // digest identifies a bounty. Lengths in front keep the parts apart.
 func digest(kind, attacker, decky, service string, payload []byte) [sha256.Size]byte {
 	b := make([]byte, 0, 128+len(payload))
@@ -161,20 +203,86 @@ func digest(kind, attacker, decky, service string, payload []byte) [sha256.Size]
 }
 
 func (r *Repo) ingest(ctx context.Context, tx *sql.Tx, b *batch) (last int64, err error) {
+	b.reset()
+	if last, err = r.lock(ctx, tx); err != nil {
+		return 0, err
+	}
 	// The statements of a batch are short: the context is asked between them, which is
 	// cheaper than having each of them watch it.
 	running := ctx
 	ctx = context.WithoutCancel(ctx)
 
-	if err := tx.QueryRowContext(ctx, "SELECT last_record FROM totals").Scan(&last); err != nil {
+	var s *script // nil: each statement is run at once
+	exec := func(text string, args ...any) error {
+		_, err := tx.ExecContext(ctx, text, args...)
+		return err
+	}
+	if r.Dialect.Rows() > 1 {
+		s = &script{running: running, tx: tx}
+		exec = s.add
+	}
+	if last, err = r.ingestRecords(running, tx, s, b, last); err != nil {
 		return 0, err
 	}
-	insert := tx.StmtContext(ctx, r.stmts.record)
-	var fields []byte
-	for i := range b.Records {
-		if err := running.Err(); err != nil {
+	var newBounties, newSources int
+	if s != nil {
+		newBounties, newSources, err = r.ingestMany(s, b)
+	} else if newBounties, err = r.ingestBounties(running, tx, b); err == nil {
+		newSources, err = r.ingestSources(running, tx, b)
+	}
+	if err != nil {
+		return 0, err
+	}
+	now := r.Now().UnixMicro()
+	for _, rej := range b.Rejected {
+		if err := exec("INSERT INTO rejected (time, source, position, line, reason) VALUES (?, ?, ?, ?, ?)",
+			now, rej.Source, rej.Offset, rej.Line[:min(len(rej.Line), maxRejected)], rej.Reason); err != nil {
 			return 0, err
 		}
+	}
+	if b.Cursor.Source != "" {
+		d := r.Dialect
+		if err := exec(d.Upsert("INSERT INTO cursors (source, generation, position) VALUES (?, ?, ?)", []string{"source"},
+			[]Assign{{"generation", d.New("generation")}, {"position", d.New("position")}}),
+			b.Cursor.Source, b.Cursor.Generation, b.Cursor.Offset); err != nil {
+			return 0, err
+		}
+	}
+	if err := exec("UPDATE totals SET records = records + ?, attackers = attackers + ?, bounties = bounties + ?, last_record = ?",
+		len(b.Records), newSources, newBounties, last); err != nil {
+		return 0, err
+	}
+	if s != nil {
+		if err := s.run(); err != nil {
+			return 0, err
+		}
+	}
+	if len(b.Records) == 0 {
+		return 0, nil
+	}
+	return last, nil
+}
+
+// ingestRecords returns the ID of the last record, which follow that of the last one before.
+func (r *Repo) ingestRecords(running context.Context, tx *sql.Tx, s *script, b *batch, last int64) (int64, error) {
+	var write func(values ...any) error
+	finish := func() error { return nil }
+	if s != nil {
+		w := &bulk{many: manyRecords, max: r.Dialect.Rows(), add: s.add}
+		write, finish = w.row, w.flush
+	} else {
+		ctx := context.WithoutCancel(running)
+		insert := tx.StmtContext(ctx, r.stmts.record)
+		write = func(values ...any) error {
+			if err := running.Err(); err != nil {
+				return err
+			}
+			_, err := insert.ExecContext(ctx, values...)
+			return err
+		}
+	}
+	var fields []byte
+	for i := range b.Records {
 		rec := &b.Records[i]
 		src := b.source(rec.Attacker)
 		sensor := rec.FromSensor()
@@ -183,42 +291,12 @@ func (r *Repo) ingest(ctx context.Context, tx *sql.Tx, b *batch) (last int64, er
 		}
 		last++
 		fields = store.AppendFields(fields[:0], rec.Fields)
-		if _, err := insert.ExecContext(ctx, last, rec.Time.UnixMicro(), rec.Decky, rec.Service, rec.Type, src.text,
+		if err := write(last, rec.Time.UnixMicro(), rec.Decky, rec.Service, rec.Type, src.text,
 			int64(rec.Severity), sensor, string(fields), rec.Msg, optional(rec.Trace.TraceID), optional(rec.Trace.SpanID), rec.Raw); err != nil {
 			return 0, err
 		}
 	}
-	newBounties, err := r.ingestBounties(running, tx, b)
-	if err != nil {
-		return 0, err
-	}
-	newSources, err := r.ingestSources(running, tx, b)
-	if err != nil {
-		return 0, err
-	}
-	now := r.Now().UnixMicro()
-	for _, rej := range b.Rejected {
-		if _, err := tx.ExecContext(ctx, "INSERT INTO rejected (time, source, position, line, reason) VALUES (?, ?, ?, ?, ?)",
-			now, rej.Source, rej.Offset, rej.Line[:min(len(rej.Line), maxRejected)], rej.Reason); err != nil {
-			return 0, err
-		}
-	}
-	if b.Cursor.Source != "" {
-		d := r.Dialect
-		if _, err := tx.ExecContext(ctx, d.Upsert("INSERT INTO cursors (source, generation, position) VALUES (?, ?, ?)", []string{"source"},
-			[]Assign{{"generation", d.New("generation")}, {"position", d.New("position")}}),
-			b.Cursor.Source, b.Cursor.Generation, b.Cursor.Offset); err != nil {
-			return 0, err
-		}
-	}
-	if _, err := tx.ExecContext(ctx, "UPDATE totals SET records = records + ?, attackers = attackers + ?, bounties = bounties + ?, last_record = ?",
-		len(b.Records), newSources, newBounties, last); err != nil {
-		return 0, err
-	}
-	if len(b.Records) == 0 {
-		return 0, nil
-	}
-	return last, nil
+	return last, finish()
 }
 
 // ingestBounties returns how many bounties were new.
@@ -243,10 +321,7 @@ func (r *Repo) ingestBounties(running context.Context, tx *sql.Tx, b *batch) (ad
 			return 0, err
 		}
 		added++
-		src.bounties++
-		if in.Type == credential {
-			src.credentials++
-		}
+		src.countBounty(in.Type)
 	}
 	return added, nil
 }

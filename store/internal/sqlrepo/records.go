@@ -85,7 +85,7 @@ func recordConditions(d Dialect, f store.Filter) (*conditions, error) {
 		case store.MatchField:
 			c.add(d.Contains("fields"), string(store.AppendField(nil, decnet.F(t.Key, t.Value))))
 		case store.MatchText:
-			c.contains(t.Value, "raw", "decky", "service", "attacker")
+			c.contains(d, t.Value, "raw", "decky", "service", "attacker")
 		}
 	}
 	return c, nil

@@ -30,13 +30,30 @@ type Dialect interface {
 	New(column string) string
 	// Contains is a condition that column holds the bound text byte for byte.
 	Contains(column string) string
+	// Like is a condition that column is like the bound pattern, ASCII letters in either
+	// case, where '!' takes the meaning from what follows it.
+	Like(column string) string
 	// ByID follows the name of a table that must be read in the order of its primary key.
 	ByID() string
 	// Greatest and Least are expressions of two others.
 	Greatest(a, b string) string
 	Least(a, b string) string
+	// Rows is how many rows one statement of Ingest should write or ask for; 1 where
+	// statements cost little. With more, the writer must take several statements at a time,
+	// separated by semicolons.
+	Rows() int
+	// Lock ends a SELECT of the row of totals that makes a transaction wait until it is the
+	// only one that writes; "" where a writing transaction is that from its start.
+	Lock() string
 	// Duplicate reports whether err says that a unique key was taken.
 	Duplicate(err error) bool
+	// RolledBack reports whether err says that the transaction was rolled back because of
+	// others, and may succeed when it is run again.
+	RolledBack(err error) bool
+	// Lost reports whether err says that there is no connection any more.
+	Lost(err error) bool
+	// Explain puts err into words where it can.
+	Explain(err error) error
 	// Reclaim gives the space of deleted rows back to the system where that is possible.
 	Reclaim(ctx context.Context, db *sql.DB) error
 }
@@ -54,7 +71,7 @@ type Parts struct {
 }
 
 // Repo is a [store.Repository]. It owns its databases. Writes go through one transaction
-// each, which must be exclusive from its start.
+// each.
 type Repo struct {
 	Parts
 	stmts statements
@@ -101,13 +118,6 @@ func (r *Repo) Ping(ctx context.Context) error {
 	})
 }
 
-// write runs f in one transaction: all of it or nothing.
-func (r *Repo) write(ctx context.Context, op string, f func(*sql.Tx) error) error {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	return r.fail(ctx, op, r.transact(ctx, r.Writer, nil, f))
-}
-
 // read runs f on one consistent state.
 func (r *Repo) read(ctx context.Context, op string, f func(*sql.Tx) error) error {
 	r.mu.RLock()
@@ -127,7 +137,10 @@ func (r *Repo) transact(ctx context.Context, db *sql.DB, opts *sql.TxOptions, f 
 	if err := f(tx); err != nil {
 		return err
 	}
-	return tx.Commit()
+	if err := tx.Commit(); err != nil {
+		return &commitError{err}
+	}
+	return nil
 }
 
 // fail names the store and the operation in err. When the context has ended, that is the
@@ -142,6 +155,7 @@ func (r *Repo) fail(ctx context.Context, op string, err error) error {
 	if errors.Is(err, sql.ErrNoRows) {
 		err = decnet.ErrNotFound
 	}
+	err = r.Dialect.Explain(err)
 	return fmt.Errorf("%s: %s: %w", r.Name, op, err)
 }
 
@@ -182,7 +196,7 @@ func (c *conditions) String() string {
 }
 
 // contains adds the condition that one of columns holds part, ASCII letters in either case.
-func (c *conditions) contains(part string, columns ...string) {
+func (c *conditions) contains(d Dialect, part string, columns ...string) {
 	if strings.Contains(part, "\x00") {
 		c.add("1 = 0") // NUL ends a pattern early, and no column holds one
 		return
@@ -194,7 +208,7 @@ func (c *conditions) contains(part string, columns ...string) {
 		if i > 0 {
 			b.WriteString(" OR ")
 		}
-		b.WriteString(column + " LIKE ? ESCAPE '!'")
+		b.WriteString(d.Like(column))
 		args[i] = pattern
 	}
 	c.add("("+b.String()+")", args...)

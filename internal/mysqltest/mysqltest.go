@@ -1,0 +1,213 @@
+// Package mysqltest runs a private MariaDB server for tests: its own data, socket and port on
+// loopback, whatever else runs on the machine.
+//
+//	server, err := mysqltest.Start()
+//	if err != nil {
+//		log.Fatal(err)
+//	}
+//	defer server.Stop()
+//	db, err := mysql.Open(ctx, server.Database(t), mysql.Config{})
+package mysqltest
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+)
+
+// ErrMissing is the error of Start where MariaDB is not installed.
+var ErrMissing = errors.New("mariadbd is not installed (Debian: mariadb-server)")
+
+// startTimeout is how long a server may take until it answers.
+const startTimeout = time.Minute
+
+// Server is a server that runs. Its methods but Database and Exec must not be called at the
+// same time.
+type Server struct {
+	Port   int
+	Socket string
+
+	dir  string
+	args []string
+	next atomic.Int64 // numbers databases
+
+	process *os.Process
+	ended   chan struct{} // closed when process has ended
+	log     *bytes.Buffer // complete then
+}
+
+// Start makes an empty server with args added to its command line and returns when it
+// answers. The user root has no password. The server ends with Stop, or with this process.
+func Start(args ...string) (*Server, error) {
+	for _, name := range []string{"mariadbd", "mariadb-install-db"} {
+		if _, err := exec.LookPath(name); err != nil {
+			return nil, ErrMissing
+		}
+	}
+	dir, err := os.MkdirTemp("", "mysqltest")
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{dir: dir, Socket: filepath.Join(dir, "socket"), args: args}
+	if err := os.Mkdir(s.tmp(), 0o700); err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	install := exec.Command("mariadb-install-db", append([]string{"--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db",
+		"--datadir=" + s.data()}, asRoot()...)...)
+	install.Env = s.env()
+	if out, err := install.CombinedOutput(); err != nil {
+		return nil, errors.Join(fmt.Errorf("mariadb-install-db: %w\n%s", err, out), os.RemoveAll(dir))
+	}
+	if s.Port, err = freePort(); err == nil {
+		err = s.Run()
+	}
+	if err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	return s, nil
+}
+
+func (s *Server) data() string { return filepath.Join(s.dir, "data") }
+
+// tmp is for temporary tables, which a server that starts deletes whosever they are.
+func (s *Server) tmp() string { return filepath.Join(s.dir, "tmp") }
+
+func (s *Server) env() []string { return append(os.Environ(), "TMPDIR="+s.tmp()) }
+
+// asRoot is what the programs want to hear before they run as root.
+func asRoot() []string {
+	if os.Geteuid() == 0 {
+		return []string{"--user=root"}
+	}
+	return nil
+}
+
+func freePort() (int, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, err
+	}
+	return l.Addr().(*net.TCPAddr).Port, l.Close()
+}
+
+// Run starts a server again that Kill has ended, on the same data, socket and port.
+func (s *Server) Run() error {
+	log := new(bytes.Buffer)
+	args := append([]string{"--no-defaults", "--datadir=" + s.data(), "--socket=" + s.Socket, "--port=" + strconv.Itoa(s.Port),
+		"--tmpdir=" + s.tmp(), "--bind-address=127.0.0.1", "--pid-file=" + filepath.Join(s.dir, "pid"), "--skip-log-bin"}, asRoot()...)
+	cmd := exec.Command("mariadbd", append(args, s.args...)...)
+	cmd.Env = s.env()
+	cmd.Stdout, cmd.Stderr = log, log
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	started, ended := make(chan error), make(chan struct{})
+	go func() {
+		defer close(ended)
+		runtime.LockOSThread() // the child is killed when the thread that made it ends
+		defer runtime.UnlockOSThread()
+		err := cmd.Start()
+		started <- err
+		if err == nil {
+			_ = cmd.Wait() // how it ended is in the log
+		}
+	}()
+	if err := <-started; err != nil {
+		return err
+	}
+	s.process, s.ended, s.log = cmd.Process, ended, log
+	if err := s.await(); err != nil {
+		s.Kill()
+		return fmt.Errorf("mariadbd: %w\n%s", err, log.Bytes())
+	}
+	return nil
+}
+
+// await returns when the server answers.
+func (s *Server) await() error {
+	db, err := sql.Open("mysql", "root@unix("+s.Socket+")/")
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
+	defer cancel()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		err := db.PingContext(ctx)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-s.ended:
+			return errors.New("it ended at once")
+		case <-ctx.Done():
+			return err
+		case <-tick.C:
+		}
+	}
+}
+
+// Kill ends the server as kill -9 does.
+func (s *Server) Kill() {
+	_ = s.process.Kill() // it may have ended
+	<-s.ended
+}
+
+// Stop ends the server and removes its data. It gives an error with the server's log when
+// that has ended by itself.
+func (s *Server) Stop() error {
+	var err error
+	select {
+	case <-s.ended:
+		err = fmt.Errorf("mariadbd ended by itself\n%s", s.log)
+	default:
+		s.Kill()
+	}
+	return errors.Join(err, os.RemoveAll(s.dir))
+}
+
+// DSN is how a user with a password, which may be empty, reaches a database.
+func (s *Server) DSN(user, password, database string) string {
+	cfg := mysql.NewConfig()
+	cfg.User, cfg.Passwd, cfg.Net, cfg.Addr, cfg.DBName = user, password, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(s.Port)), database
+	return cfg.FormatDSN()
+}
+
+// Exec runs statements as root.
+func (s *Server) Exec(tb testing.TB, statements ...string) {
+	tb.Helper()
+	db, err := sql.Open("mysql", s.DSN("root", "", ""))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer db.Close()
+	for _, text := range statements {
+		if _, err := db.ExecContext(context.WithoutCancel(tb.Context()), text); err != nil {
+			tb.Fatalf("%s: %v", text, err)
+		}
+	}
+}
+
+// Database makes an empty database, which is dropped when the test ends, and returns its DSN
+// for root.
+func (s *Server) Database(tb testing.TB) string {
+	tb.Helper()
+	name := fmt.Sprintf("decnet_%d", s.next.Add(1))
+	s.Exec(tb, "CREATE DATABASE "+name)
+	tb.Cleanup(func() { s.Exec(tb, "DROP DATABASE IF EXISTS "+name) })
+	return s.DSN("root", "", name)
+}
