@@ -13,11 +13,11 @@ import (
 // promptSecret asks for a password without echo.
 func (c *call) promptSecret(prompt string) (string, bool) {
 	c.flush()
-	c.interp.write(2, prompt)
 	if c.term != nil {
 		c.term.echo(false)
 		defer c.term.echo(true)
 	}
+	c.interp.write(2, prompt)
 	s, ok := c.readLine(0, true)
 	if c.term != nil {
 		c.interp.write(2, "\n")

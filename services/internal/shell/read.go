@@ -59,12 +59,12 @@ func builtinRead(in *interp, args []string) int {
 		}
 	}
 	onTerminal := fd < len(in.fds) && fd >= 0 && in.fds[fd] != nil && in.fds[fd].tty
-	if prompt != "" && onTerminal {
-		in.write(2, prompt)
-	}
 	if silent && onTerminal && in.term != nil {
 		in.term.echo(false)
 		defer in.term.echo(true)
+	}
+	if prompt != "" && onTerminal {
+		in.write(2, prompt)
 	}
 	line, ok := in.readUntil(fd, delim, limit, raw)
 	if array != "" {
