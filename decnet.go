@@ -113,6 +113,7 @@ func Tee(sinks ...Sink) Sink {
 type Decky struct {
 	Name           string                       `json:"name"`
 	Addr           netip.Addr                   `json:"ip"`
+	Addr6          netip.Addr                   `json:"ip6,omitzero"` // a second address, of IPv6; zero: none
 	Hostname       string                       `json:"hostname"`
 	Distro         string                       `json:"distro"`
 	Archetype      string                       `json:"archetype,omitempty"`
@@ -130,6 +131,8 @@ type Fleet struct {
 	Interface string       `json:"interface,omitempty"`
 	Subnet    netip.Prefix `json:"subnet,omitzero"`
 	Gateway   netip.Addr   `json:"gateway,omitzero"`
+	Subnet6   netip.Prefix `json:"subnet6,omitzero"`  // of the second addresses
+	Gateway6  netip.Addr   `json:"gateway6,omitzero"` // of the second addresses
 	LogTarget string       `json:"log_target,omitempty"`
 	Seed      string       `json:"seed,omitempty"` // any text; the seeds of the deckies derive from it
 	Deckies   []Decky      `json:"deckies"`
