@@ -78,6 +78,7 @@ var rules = map[string]rule{
 	"test/*":        {floor: 5, outside: []string{"golang.org/x/crypto", "golang.org/x/sys", "golang.org/x/sync"}},
 	"internal/arch": {floor: 5},
 
+	"internal/daemontest": {floor: 5},
 	"internal/enginetest": {floor: 5},
 	"internal/mysqltest":  {floor: 5, outside: []string{"github.com/go-sql-driver/mysql"}},
 }

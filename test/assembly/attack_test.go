@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/decnet/decnet/internal/daemontest"
 )
 
 // Two deckies and the ports of their services, which test runs share with nobody.
@@ -67,12 +69,12 @@ func writeFile(t *testing.T, name, content string) string {
 
 // TestAttack attacks two deckies with real clients and finds all of it through the API.
 func TestAttack(t *testing.T) {
-	d := start(t, binaries.race, t.TempDir(), "--config", writeFile(t, "two.ini", twoDeckies), "--port-offset", strconv.Itoa(offset))
-	d.login(t)
+	d := daemontest.Start(t, binaries.race, t.TempDir(), "--config", writeFile(t, "two.ini", twoDeckies), "--port-offset", strconv.Itoa(offset))
+	d.LogIn(t)
 
 	const first, second = "127.0.0.61", "127.0.0.62" // attackers; clients that cannot choose come from 127.0.0.1
 	sshTo := func(from, host, user, password, command string) string {
-		return client(t, "", "sshpass", "-p", password, "ssh", "-p", port(22), "-b", from, "-o", "StrictHostKeyChecking=no",
+		return daemontest.Client(t, "", "sshpass", "-p", password, "ssh", "-p", port(22), "-b", from, "-o", "StrictHostKeyChecking=no",
 			"-o", "UserKnownHostsFile=/dev/null", "-o", "NumberOfPasswordPrompts=1", user+"@"+host, command)
 	}
 	if out := sshTo(first, alpha, "root", "wrong", "id"); strings.Contains(out, "uid=") {
@@ -84,15 +86,15 @@ func TestAttack(t *testing.T) {
 	if out := sshTo(first, beta, "admin", hostileLine, "cat /etc/passwd | head -n 1"); !strings.Contains(out, "root:x:0:0") {
 		t.Errorf("the shell of beta answers %q", out)
 	}
-	client(t, "", "curl", "-s", "-m", "10", "--interface", second, "-A", "Nikto/2.5", "-u", "admin:"+hostile, "http://"+alpha+":"+port(80)+"/admin/?q=1")
-	client(t, "", "curl", "-s", "-m", "10", "-k", "--interface", second, "-d", "log=root&pwd=letmein", "https://"+beta+":"+port(443)+"/wp-login.php")
+	daemontest.Client(t, "", "curl", "-s", "-m", "10", "--interface", second, "-A", "Nikto/2.5", "-u", "admin:"+hostile, "http://"+alpha+":"+port(80)+"/admin/?q=1")
+	daemontest.Client(t, "", "curl", "-s", "-m", "10", "-k", "--interface", second, "-d", "log=root&pwd=letmein", "https://"+beta+":"+port(443)+"/wp-login.php")
 	upload := writeFile(t, "implant.bin", "MZ\x00not really\xff")
-	client(t, "", "lftp", "-c", fmt.Sprintf("set net:timeout 5; set net:max-retries 1; open -u anonymous,ftp@example.org -p %s %s; ls; cd upload; put %s; bye", port(21), alpha, upload))
-	client(t, "", "redis-cli", "-h", beta, "-p", port(6379), "-a", hostile, "CONFIG", "SET", "dir", "/root/.ssh")
-	client(t, "", "mysql", "-h", beta, "-P", port(3306), "-u", "dba", "-ps3cret", "--ssl=0", "-e", "show databases; select @@version")
-	client(t, "", "swaks", "--server", beta, "--port", port(25), "--auth", "LOGIN", "--auth-user", "sales", "--auth-password", "Spring!24",
+	daemontest.Client(t, "", "lftp", "-c", fmt.Sprintf("set net:timeout 5; set net:max-retries 1; open -u anonymous,ftp@example.org -p %s %s; ls; cd upload; put %s; bye", port(21), alpha, upload))
+	daemontest.Client(t, "", "redis-cli", "-h", beta, "-p", port(6379), "-a", hostile, "CONFIG", "SET", "dir", "/root/.ssh")
+	daemontest.Client(t, "", "mysql", "-h", beta, "-P", port(3306), "-u", "dba", "-ps3cret", "--ssl=0", "-e", "show databases; select @@version")
+	daemontest.Client(t, "", "swaks", "--server", beta, "--port", port(25), "--auth", "LOGIN", "--auth-user", "sales", "--auth-password", "Spring!24",
 		"--from", "a@example.org", "--to", "victim@example.net", "--header", "Subject: test relay", "--timeout", "10s")
-	client(t, "", "swaks", "--server", beta, "--port", port(587), "--from", "a@example.org", "--to", "victim@example.net", "--body", "click here", "--timeout", "10s")
+	daemontest.Client(t, "", "swaks", "--server", beta, "--port", port(587), "--from", "a@example.org", "--to", "victim@example.net", "--body", "click here", "--timeout", "10s")
 	telnet := fmt.Sprintf(`set timeout 10
 spawn telnet %s %s
 expect "login:" { send "root\r" }
@@ -100,12 +102,12 @@ expect "Password:" { send "hunter22\r" }
 expect -re {[#$] $} { send "busybox ECCHI\r" }
 expect "applet not found" { send "exit\r" }
 expect eof`, alpha, port(23))
-	if out := client(t, telnet, "expect", "-f", "-"); !strings.Contains(out, "applet not found") {
+	if out := daemontest.Client(t, telnet, "expect", "-f", "-"); !strings.Contains(out, "applet not found") {
 		t.Errorf("telnet shows %q", out)
 	}
 	words := writeFile(t, "words", "123456\npassword\nqwerty\n")
-	client(t, "", "hydra", "-l", "oracle", "-P", words, "-t", "1", "-s", port(22), alpha, "ssh")
-	client(t, "", "hydra", "-l", "ftpuser", "-P", words, "-t", "1", "-s", port(21), alpha, "ftp")
+	daemontest.Client(t, "", "hydra", "-l", "oracle", "-P", words, "-t", "1", "-s", port(22), alpha, "ssh")
+	daemontest.Client(t, "", "hydra", "-l", "ftpuser", "-P", words, "-t", "1", "-s", port(21), alpha, "ftp")
 
 	t.Run("credentials", func(t *testing.T) {
 		for _, want := range []struct{ attacker, decky, service, username, password string }{
@@ -122,30 +124,30 @@ expect eof`, alpha, port(23))
 			{"127.0.0.1", "alpha", "ftp", "ftpuser", "password"},
 		} {
 			what := fmt.Sprintf("%s on %s/%s", want.username, want.decky, want.service)
-			waitFor(t, "event of "+what, func() bool {
-				return slices.ContainsFunc(d.logs(t, "event:auth_attempt decky:"+want.decky+" service:"+want.service), func(l logRow) bool {
-					return l.Attacker == want.attacker && l.field("username") == want.username && l.field("password") == want.password
+			daemontest.WaitFor(t, "event of "+what, func() bool {
+				return slices.ContainsFunc(d.Logs(t, "event:auth_attempt decky:"+want.decky+" service:"+want.service), func(l daemontest.LogRow) bool {
+					return l.Attacker == want.attacker && l.Field("username") == want.username && l.Field("password") == want.password
 				})
 			})
-			waitFor(t, "bounty of "+what, func() bool {
-				var page list[bountyRow]
-				if err := d.call(t.Context(), "GET", "/bounty?limit=1000&bounty_type=credential", nil, &page); err != nil {
+			daemontest.WaitFor(t, "bounty of "+what, func() bool {
+				var page daemontest.Page[daemontest.BountyRow]
+				if err := d.Call(t.Context(), "GET", "/bounty?limit=1000&bounty_type=credential", nil, &page); err != nil {
 					t.Fatal(err)
 				}
-				return slices.ContainsFunc(page.Data, func(b bountyRow) bool {
+				return slices.ContainsFunc(page.Data, func(b daemontest.BountyRow) bool {
 					return b.Attacker == want.attacker && b.Decky == want.decky && b.Service == want.service &&
 						b.Payload["username"] == want.username && b.Payload["password"] == want.password
 				})
 			})
 		}
-		waitFor(t, "lossless twin of a password", func() bool {
-			return slices.ContainsFunc(d.logs(t, "event:auth_attempt service:redis"), func(l logRow) bool {
-				return l.field("password_b64") == base64.StdEncoding.EncodeToString([]byte(hostile))
+		daemontest.WaitFor(t, "lossless twin of a password", func() bool {
+			return slices.ContainsFunc(d.Logs(t, "event:auth_attempt service:redis"), func(l daemontest.LogRow) bool {
+				return l.Field("password_b64") == base64.StdEncoding.EncodeToString([]byte(hostile))
 			})
 		})
-		waitFor(t, "response of mysql that can be cracked", func() bool {
-			return slices.ContainsFunc(d.logs(t, "event:auth_attempt service:mysql"), func(l logRow) bool {
-				return l.field("username") == "dba" && l.field("secret") != "" && l.field("challenge") != "" || l.field("password") == "s3cret"
+		daemontest.WaitFor(t, "response of mysql that can be cracked", func() bool {
+			return slices.ContainsFunc(d.Logs(t, "event:auth_attempt service:mysql"), func(l daemontest.LogRow) bool {
+				return l.Field("username") == "dba" && l.Field("secret") != "" && l.Field("challenge") != "" || l.Field("password") == "s3cret"
 			})
 		})
 	})
@@ -158,63 +160,63 @@ expect eof`, alpha, port(23))
 			{"127.0.0.1", "beta", "redis", "/root/.ssh"},
 			{"127.0.0.1", "beta", "mysql", "show databases"},
 		} {
-			waitFor(t, want.part, func() bool {
-				a := d.attacker(t, want.attacker)
+			daemontest.WaitFor(t, want.part, func() bool {
+				a := d.Attacker(t, want.attacker)
 				if a == nil {
 					return false
 				}
-				var page list[commandRow]
-				if err := d.call(t.Context(), "GET", "/attackers/"+a.UUID+"/commands?limit=200", nil, &page); err != nil {
+				var page daemontest.Page[daemontest.CommandRow]
+				if err := d.Call(t.Context(), "GET", "/attackers/"+a.UUID+"/commands?limit=200", nil, &page); err != nil {
 					t.Fatal(err)
 				}
-				return slices.ContainsFunc(page.Data, func(c commandRow) bool {
+				return slices.ContainsFunc(page.Data, func(c daemontest.CommandRow) bool {
 					return c.Decky == want.decky && c.Service == want.service && strings.Contains(c.Command, want.part)
 				})
 			})
 		}
-		waitFor(t, "URL of the download", func() bool {
-			return slices.ContainsFunc(d.logs(t, "event:download_attempt service:ssh"), func(l logRow) bool {
-				return l.field("url") == "http://198.51.100.7/bot.sh"
+		daemontest.WaitFor(t, "URL of the download", func() bool {
+			return slices.ContainsFunc(d.Logs(t, "event:download_attempt service:ssh"), func(l daemontest.LogRow) bool {
+				return l.Field("url") == "http://198.51.100.7/bot.sh"
 			})
 		})
 	})
 
 	t.Run("traversal", func(t *testing.T) {
-		waitFor(t, "alpha → beta", func() bool {
-			a := d.attacker(t, first)
+		daemontest.WaitFor(t, "alpha → beta", func() bool {
+			a := d.Attacker(t, first)
 			return a != nil && a.Traversal == "alpha → beta" && a.IsTraversal && slices.Equal(a.Deckies, []string{"alpha", "beta"})
 		})
-		out := client(t, "", binaries.plain, "correlate", "--json", filepath.Join(d.data, "decnet.log"))
+		out := daemontest.Client(t, "", binaries.plain, "correlate", "--json", filepath.Join(d.Data, "decnet.log"))
 		if !strings.Contains(out, `"path":"alpha → beta"`) {
 			t.Errorf("correlate finds %s", out)
 		}
 	})
 
 	t.Run("artifacts", func(t *testing.T) {
-		var uploaded logRow
-		waitFor(t, "upload over ftp", func() bool {
-			rows := d.logs(t, "event:file_captured service:ftp")
+		var uploaded daemontest.LogRow
+		daemontest.WaitFor(t, "upload over ftp", func() bool {
+			rows := d.Logs(t, "event:file_captured service:ftp")
 			if len(rows) > 0 {
 				uploaded = rows[0]
 			}
 			return len(rows) > 0
 		})
 		var content []byte
-		if err := d.call(t.Context(), "GET", "/artifacts/alpha/"+uploaded.field("stored_as"), nil, &content); err != nil {
+		if err := d.Call(t.Context(), "GET", "/artifacts/alpha/"+uploaded.Field("stored_as"), nil, &content); err != nil {
 			t.Fatal(err)
 		}
 		if string(content) != "MZ\x00not really\xff" {
 			t.Errorf("the artifact holds %q", content)
 		}
-		waitFor(t, "file written in the shell", func() bool {
-			return slices.ContainsFunc(d.logs(t, "event:file_captured service:ssh"), func(l logRow) bool {
-				return l.field("orig_path") == "/tmp/x.sh" && l.Attacker == first
+		daemontest.WaitFor(t, "file written in the shell", func() bool {
+			return slices.ContainsFunc(d.Logs(t, "event:file_captured service:ssh"), func(l daemontest.LogRow) bool {
+				return l.Field("orig_path") == "/tmp/x.sh" && l.Attacker == first
 			})
 		})
-		waitFor(t, "mail of the open relay", func() bool { return len(d.logs(t, "event:message_accepted service:smtp")) == 2 })
-		a := d.attacker(t, "127.0.0.1")
-		var page list[logRow]
-		if err := d.call(t.Context(), "GET", "/attackers/"+a.UUID+"/artifacts", nil, &page); err != nil {
+		daemontest.WaitFor(t, "mail of the open relay", func() bool { return len(d.Logs(t, "event:message_accepted service:smtp")) == 2 })
+		a := d.Attacker(t, "127.0.0.1")
+		var page daemontest.Page[daemontest.LogRow]
+		if err := d.Call(t.Context(), "GET", "/attackers/"+a.UUID+"/artifacts", nil, &page); err != nil {
 			t.Fatal(err)
 		}
 		if page.Total < 3 {
@@ -223,22 +225,22 @@ expect eof`, alpha, port(23))
 	})
 
 	t.Run("fingerprints", func(t *testing.T) {
-		waitFor(t, "HASSH of the ssh client", func() bool {
-			return slices.ContainsFunc(d.logs(t, "event:session service:ssh attacker:"+first), func(l logRow) bool {
-				return len(l.field("hassh")) == 32 && strings.HasPrefix(l.field("client_banner"), "SSH-2.0-OpenSSH_")
+		daemontest.WaitFor(t, "HASSH of the ssh client", func() bool {
+			return slices.ContainsFunc(d.Logs(t, "event:session service:ssh attacker:"+first), func(l daemontest.LogRow) bool {
+				return len(l.Field("hassh")) == 32 && strings.HasPrefix(l.Field("client_banner"), "SSH-2.0-OpenSSH_")
 			})
 		})
-		waitFor(t, "tool of the web client", func() bool {
+		daemontest.WaitFor(t, "tool of the web client", func() bool {
 			var detail struct {
 				Behavior struct {
 					Tools []string `json:"tool_guesses"`
 				} `json:"behavior"`
 			}
-			a := d.attacker(t, second)
+			a := d.Attacker(t, second)
 			if a == nil {
 				return false
 			}
-			if err := d.call(t.Context(), "GET", "/attackers/"+a.UUID, nil, &detail); err != nil {
+			if err := d.Call(t.Context(), "GET", "/attackers/"+a.UUID, nil, &detail); err != nil {
 				t.Fatal(err)
 			}
 			return slices.Contains(detail.Behavior.Tools, "nikto")
@@ -247,29 +249,14 @@ expect eof`, alpha, port(23))
 
 	t.Run("health", func(t *testing.T) {
 		var h struct{ Status string }
-		if err := d.call(t.Context(), "GET", "/health", nil, &h); err != nil || h.Status != "healthy" {
+		if err := d.Call(t.Context(), "GET", "/health", nil, &h); err != nil || h.Status != "healthy" {
 			t.Errorf("%+v, %v", h, err)
 		}
 	})
-	d.stop(t)
-	if strings.Contains(d.said(), "DATA RACE") || strings.Contains(d.said(), "panicked") {
+	d.Stop(t)
+	if strings.Contains(d.Said(), "DATA RACE") || strings.Contains(d.Said(), "panicked") {
 		t.Error("the daemon reports a race or a panic")
 	}
-}
-
-// attacker returns the profile of an address, nil when there is none yet.
-func (d *daemon) attacker(t *testing.T, ip string) *attackerRow {
-	t.Helper()
-	var page list[attackerRow]
-	if err := d.call(t.Context(), "GET", "/attackers?limit=1000&search="+ip, nil, &page); err != nil {
-		t.Fatal(err)
-	}
-	for i := range page.Data {
-		if page.Data[i].IP == ip {
-			return &page.Data[i]
-		}
-	}
-	return nil
 }
 
 // TestSecondStartContinues checks that a restart keeps the deckies, their keys, the
@@ -277,10 +264,10 @@ func (d *daemon) attacker(t *testing.T, ip string) *attackerRow {
 func TestSecondStartContinues(t *testing.T) {
 	data := t.TempDir()
 	args := []string{"--port-offset", strconv.Itoa(offset), "--base-ip", "127.0.61.1", "--services", "ssh"}
-	d := start(t, binaries.plain, data, args...)
-	d.login(t)
+	d := daemontest.Start(t, binaries.plain, data, args...)
+	d.LogIn(t)
 	keyscan := func() string {
-		lines := strings.Split(client(t, "", "ssh-keyscan", "-T", "10", "-p", port(22), "127.0.61.1"), "\n")
+		lines := strings.Split(daemontest.Client(t, "", "ssh-keyscan", "-T", "10", "-p", port(22), "127.0.61.1"), "\n")
 		slices.Sort(lines)
 		return strings.Join(slices.DeleteFunc(lines, func(l string) bool { return strings.HasPrefix(l, "#") || l == "" }), "\n")
 	}
@@ -288,21 +275,21 @@ func TestSecondStartContinues(t *testing.T) {
 	if strings.Count(before, "\n") != 2 {
 		t.Errorf("host keys:\n%s", before)
 	}
-	out := client(t, "", binaries.plain, "up", "--data", data, "--api", freeAddr(t))
+	out := daemontest.Client(t, "", binaries.plain, "up", "--data", data, "--api", daemontest.FreeAddr(t))
 	if !strings.Contains(out, "in use by another decnetd") {
 		t.Errorf("a second daemon on one directory says %q", out)
 	}
-	waitFor(t, "events before the restart", func() bool { return len(d.logs(t, "event:connect")) > 0 })
-	d.stop(t)
+	daemontest.WaitFor(t, "events before the restart", func() bool { return len(d.Logs(t, "event:connect")) > 0 })
+	d.Stop(t)
 
-	d = start(t, binaries.plain, data, "--port-offset", strconv.Itoa(offset))
-	d.login(t)
+	d = daemontest.Start(t, binaries.plain, data, "--port-offset", strconv.Itoa(offset))
+	d.LogIn(t)
 	if after := keyscan(); after != before {
 		t.Errorf("host keys before:\n%s\nafter:\n%s", before, after)
 	}
-	if strings.Contains(d.said(), "password:") {
+	if strings.Contains(d.Said(), "password:") {
 		t.Error("the password is shown again")
 	}
-	waitFor(t, "events of before and after the restart", func() bool { return len(d.logs(t, "event:session service:ssh")) >= 2 })
-	d.stop(t)
+	daemontest.WaitFor(t, "events of before and after the restart", func() bool { return len(d.Logs(t, "event:session service:ssh")) >= 2 })
+	d.Stop(t)
 }

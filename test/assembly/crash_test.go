@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/decnet/decnet/internal/daemontest"
 	"github.com/decnet/decnet/rfc5424"
 	"github.com/decnet/decnet/store"
 	"github.com/decnet/decnet/store/sqlite"
@@ -27,19 +28,19 @@ func TestKillNine(t *testing.T) {
 	const addr = "127.0.62.1"
 	args := []string{"--port-offset", strconv.Itoa(offset), "--base-ip", addr, "--services", "redis", "--deckies", "1"}
 	for round := range 20 {
-		d := start(t, binaries.plain, data, args...)
+		d := daemontest.Start(t, binaries.plain, data, args...)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Duration(100+37*round)*time.Millisecond)
 		var load sync.WaitGroup
 		for worker := range 8 {
 			load.Go(func() { hammer(ctx, net.JoinHostPort(addr, port(6379)), worker) })
 		}
 		<-ctx.Done()
-		d.kill()
+		d.Kill()
 		cancel()
 		load.Wait()
 	}
-	d := start(t, binaries.plain, data, args...)
-	d.stop(t)
+	d := daemontest.Start(t, binaries.plain, data, args...)
+	d.Stop(t)
 
 	spool := spoolLines(t, filepath.Join(data, "decnet.json"))
 	if len(spool) < 1000 {

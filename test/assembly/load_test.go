@@ -16,6 +16,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/decnet/decnet/internal/daemontest"
 )
 
 // TestLoad makes 100,000 connections, after which the memory is that of the idle daemon;
@@ -24,23 +26,23 @@ import (
 func TestLoad(t *testing.T) {
 	raiseFileLimit(t)
 	const addr = "127.0.63.1"
-	up := func() *daemon {
-		return start(t, binaries.plain, t.TempDir(), "--port-offset", strconv.Itoa(offset), "--base-ip", addr,
+	up := func() *daemontest.Daemon {
+		return daemontest.Start(t, binaries.plain, t.TempDir(), "--port-offset", strconv.Itoa(offset), "--base-ip", addr,
 			"--services", "redis,http", "--deckies", "1", "--max-conns", "20000")
 	}
 	redis, web := netip.MustParseAddrPort(addr+":"+port(6379)), netip.MustParseAddrPort(addr+":"+port(80))
 	idler := up()
 	ping(t, redis, 0)
-	settledRSS(t, idler.cmd.Process.Pid, 0)
+	settledRSS(t, idler.Process.Pid, 0)
 	alone := goroutines(t, idler)
 	d := up()
-	fresh := rss(t, d.cmd.Process.Pid)
+	fresh := rss(t, d.Process.Pid)
 	for n := range 1000 { // what is made once, such as pages of the program and caches, is made now
 		ping(t, redis, n)
 	}
-	idle := settledRSS(t, d.cmd.Process.Pid, 0)
+	idle := settledRSS(t, d.Process.Pid, 0)
 	manyConnections(t, redis, 100_000)
-	after := settledRSS(t, d.cmd.Process.Pid, idle*13/10)
+	after := settledRSS(t, d.Process.Pid, idle*13/10)
 	t.Logf("resident: %.1f MiB when fresh, %.1f MiB idle, %.1f MiB after 100,000 connections (%.2f times)",
 		mib(fresh), mib(idle), mib(after), float64(after)/float64(idle))
 	if after > idle*13/10 {
@@ -60,7 +62,7 @@ func TestLoad(t *testing.T) {
 		<-tick.C
 		slowest = max(slowest, ping(t, redis, n))
 	}
-	t.Logf("with 10,000 idle connections: %.1f MiB, slowest of 1,000 newcomers %s", mib(rss(t, d.cmd.Process.Pid)), slowest)
+	t.Logf("with 10,000 idle connections: %.1f MiB, slowest of 1,000 newcomers %s", mib(rss(t, d.Process.Pid)), slowest)
 	if slowest > 2*time.Second {
 		t.Errorf("a newcomer waited %s", slowest)
 	}
@@ -77,7 +79,7 @@ func TestLoad(t *testing.T) {
 	for _, c := range held {
 		c.Close()
 	}
-	settled := settledRSS(t, d.cmd.Process.Pid, idle*13/10)
+	settled := settledRSS(t, d.Process.Pid, idle*13/10)
 	t.Logf("resident: %.1f MiB after 10,000 connections at once", mib(settled))
 	const workers = 4 // of the runtime, which start when there is garbage to collect
 	n := goroutines(t, d)
@@ -214,11 +216,11 @@ func settledRSS(t testing.TB, pid int, enough int64) int64 {
 }
 
 // goroutines ends the daemon with a dump of its goroutines and counts them.
-func goroutines(t *testing.T, d *daemon) int {
+func goroutines(t *testing.T, d *daemontest.Daemon) int {
 	t.Helper()
-	if err := d.cmd.Process.Signal(syscall.SIGQUIT); err != nil {
+	if err := d.Process.Signal(syscall.SIGQUIT); err != nil {
 		t.Fatal(err)
 	}
-	<-d.exited
-	return strings.Count(d.said(), "\ngoroutine ")
+	<-d.Exited
+	return strings.Count(d.Said(), "\ngoroutine ")
 }
