@@ -353,7 +353,7 @@ func TestW29_AnAddressThatAnotherMachineHasIsRefused(t *testing.T) {
 	if err := rt.Apply(t.Context(), f); !errors.Is(err, decnet.ErrConflict) || !strings.Contains(err.Error(), "second: address "+attackerAddr+" is in use on the LAN by ") {
 		t.Errorf("error %v", err)
 	}
-	if took := time.Since(began); took > 10*time.Second {
+	if took := time.Since(began); took > time.Minute {
 		t.Errorf("the refusal took %s", took)
 	}
 	if l.reachable("10.99.1.1") {

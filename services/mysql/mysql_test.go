@@ -466,7 +466,7 @@ func TestW49_WorkIsBounded(t *testing.T) {
 		_, problem := p.query(t, sql)
 		t.Logf("%.60s: %.60s", sql, problem)
 	}
-	if took := time.Since(from); took > 20*time.Second {
+	if took := time.Since(from); took > time.Minute {
 		t.Errorf("four statements took %s", took)
 	}
 	for i := range 40 {
@@ -673,7 +673,7 @@ func TestSleepEndsWithTheServer(t *testing.T) {
 	d.Wait(t, "command", map[string]string{"command": "SELECT SLEEP(25)"})
 	from := time.Now()
 	d.Stop(t)
-	if took := time.Since(from); took > 5*time.Second {
+	if took := time.Since(from); took > 20*time.Second {
 		t.Errorf("stopping took %s", took)
 	}
 }
