@@ -17,7 +17,7 @@
 //	net = 192.168.1.0/24
 //	gw = 192.168.1.1
 //	interface = eth0
-//	# minutes, for deckies that do not say their own
+//	# minutes, for deckies that do not say their own; Options.MutateInterval wins
 //	mutate_interval = 60
 //	log_target = siem:514
 //

@@ -54,7 +54,7 @@ func FromINI(reg *services.Registry, text []byte, opt Options) (decnet.Fleet, er
 	if err != nil {
 		return decnet.Fleet{}, err
 	}
-	drafts, err := doc.readDeckies(p, customs, g.mutate)
+	drafts, err := doc.readDeckies(p, customs, max(cmp.Or(opt.MutateInterval, g.mutate), 0))
 	if err != nil {
 		return decnet.Fleet{}, err
 	}

@@ -190,14 +190,23 @@ func TestLANNeedsASubnet(t *testing.T) {
 
 func TestW32_PercentSignsAndIntervalsOfINIDocumentsHold(t *testing.T) {
 	t.Parallel()
-	f := mustINI(t, "[general]\nmutate_interval = 45\n"+
-		"[a]\nservices = ssh\n[a.ssh]\nbanner = 50% of %(x)s %\n"+
-		"[b]\nservices = ssh\nmutate_interval = 5\n", options())
+	const text = "[general]\nmutate_interval = 45\n" +
+		"[a]\nservices = ssh\n[a.ssh]\nbanner = 50% of %(x)s %\n" +
+		"[b]\nservices = ssh\nmutate_interval = 5\n"
+	f := mustINI(t, text, options())
 	if got := f.Deckies[0].Config["ssh"]["banner"]; got != "50% of %(x)s %" {
 		t.Errorf("banner %q", got)
 	}
 	if a, b := f.Deckies[0].MutateInterval, f.Deckies[1].MutateInterval; a != 45*time.Minute || b != 5*time.Minute {
 		t.Errorf("intervals %v and %v", a, b)
+	}
+	for given, want := range map[time.Duration]time.Duration{time.Hour: time.Hour, -1: 0} {
+		opt := options()
+		opt.MutateInterval = given
+		f := mustINI(t, text, opt)
+		if a, b := f.Deckies[0].MutateInterval, f.Deckies[1].MutateInterval; a != want || b != 5*time.Minute {
+			t.Errorf("intervals %v and %v when %v is given", a, b, given)
+		}
 	}
 }
 

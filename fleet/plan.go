@@ -34,6 +34,10 @@ type Options struct {
 	// Subnet, otherwise the first of Subnet.
 	First netip.Addr
 
+	// MutateInterval is how often a decky changes that does not say so itself, before what
+	// [general] of an INI document says. 0: as said there, or never; negative: never.
+	MutateInterval time.Duration
+
 	// Seed makes the plan reproducible; any text will do. "": that of Existing, or else a
 	// random one. It is kept in the Seed of the fleet.
 	Seed string

@@ -20,6 +20,12 @@ type Runtime interface {
 	Down(ctx context.Context, deckies ...string) error
 }
 
+// SessionCounter is an add-on interface of a Runtime that knows who is connected.
+type SessionCounter interface {
+	// Sessions returns how many connections are open to each decky that has any.
+	Sessions(ctx context.Context) (map[string]int, error)
+}
+
 // State says how a service or a decky fares.
 type State string
 

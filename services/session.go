@@ -85,6 +85,10 @@ func (e *Env) session(ctx context.Context, service string, port Port, c *Conn, s
 	s := e.NewSession(service, c)
 	c.hello = func(record []byte) { scans.opened(s, port, record) }
 	start := time.Now()
+	if e.Host != nil {
+		e.Host.sessions.Add(1)
+		defer e.Host.sessions.Add(-1)
+	}
 	s.Emit("connect", connectFields(c, port)...)
 	defer func() {
 		why := reason(err)
