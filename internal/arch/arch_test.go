@@ -65,6 +65,7 @@ var rules = map[string]rule{
 	"fingerprint/probe":    {floor: 2, outside: []string{"golang.org/x/sys", "golang.org/x/time"}},
 
 	"fleet/internal/inprocess": {floor: 2.5},
+	"fleet/deployment":         {floor: 2.5},
 
 	"services/all":           {floor: 3},
 	"fingerprint/sniff/plus": {floor: 3},
