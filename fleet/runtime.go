@@ -26,6 +26,14 @@ type SessionCounter interface {
 	Sessions(ctx context.Context) (map[string]int, error)
 }
 
+// Inventory is an add-on interface of a Runtime that finds its deckies again, whoever made
+// them.
+type Inventory interface {
+	// Present tells of the deckies that there are, sorted by name, with the services that
+	// there are of them, whatever was applied.
+	Present(ctx context.Context) ([]DeckyStatus, error)
+}
+
 // State says how a service or a decky fares.
 type State string
 

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -27,6 +26,7 @@ import (
 	"github.com/decnet/decnet/correlate/profile"
 	"github.com/decnet/decnet/fingerprint/probe"
 	"github.com/decnet/decnet/fleet"
+	"github.com/decnet/decnet/fleet/deployment"
 	"github.com/decnet/decnet/fleet/lan"
 	"github.com/decnet/decnet/fleet/local"
 	"github.com/decnet/decnet/rfc5424"
@@ -49,6 +49,8 @@ type assembly struct {
 	profiler  *profile.Profiler
 	hub       *api.Hub
 	runtime   servingRuntime
+	deployed  *deployment.Deployment
+	mutator   *deployment.Mutator
 	server    *http.Server
 	listener  net.Listener
 	log       *slog.Logger
@@ -132,8 +134,9 @@ func (f *upFlags) run(ctx context.Context, std streams, env func(string) string)
 	} else {
 		a.runtime = local.New(registry, local.Options{Sink: sink, Log: a.log, Artifacts: files, PortOffset: f.portOffset, Limits: limits})
 	}
-	plan, err := a.deploy(ctx, f, env)
-	if err != nil {
+	a.deployed = deployment.New(db, a.runtime, a.turns("decnetd up", f.runtime))
+	a.mutator = deployment.NewMutator(a.deployed, registry, deployment.MutatorOptions{Sink: sink, Grace: f.mutation.grace})
+	if err := a.deploy(ctx, f, env); err != nil {
 		return err
 	}
 	if f.runtime == "lan" {
@@ -145,9 +148,6 @@ func (f *upFlags) run(ctx context.Context, std streams, env func(string) string)
 		if err := first.create(ctx, db); err != nil {
 			return err
 		}
-	}
-	if err := db.SetState(ctx, store.FleetKey, plan); err != nil {
-		return err
 	}
 	if err := a.announce(ctx, std.out, f, first); err != nil {
 		return err
@@ -205,30 +205,24 @@ func (a *assembly) collect(ctx context.Context, f *upFlags, std streams) (decnet
 	return decnet.Tee(sinks...), done, nil
 }
 
-// deploy plans the fleet and binds its sockets. It returns the fleet document, which all
-// parts of the system read; that of the last time still holds.
-func (a *assembly) deploy(ctx context.Context, f *upFlags, env func(string) string) (json.RawMessage, error) {
-	var last decnet.Fleet
-	doc, err := a.db.State(ctx, store.FleetKey)
-	if err == nil {
-		err = json.Unmarshal(doc, &last)
-	} else if errors.Is(err, decnet.ErrNotFound) {
-		err = nil
+// turns says who changes the deployment, and how it waits for others.
+func (a *assembly) turns(command, runtime string) deployment.Options {
+	return deployment.Options{
+		Runtime: runtime, By: who(command), Process: thisProcess(), Alive: alive, Log: a.log,
+		Waiting: func(c deployment.Change) {
+			a.log.Info("waiting for a change of another", "change", c.What, "by", c.By, "since", c.Since)
+		},
 	}
+}
+
+// deploy plans the fleet and makes it real. The fleet of the last time still holds.
+func (a *assembly) deploy(ctx context.Context, f *upFlags, env func(string) string) error {
+	out, err := a.deployed.Deploy(ctx, func(last decnet.Fleet) (decnet.Fleet, error) { return f.plan(a.registry, last) })
 	if err != nil {
-		return nil, fmt.Errorf("fleet document: %w", err)
+		return err
 	}
-	plan, err := f.plan(a.registry, last)
-	if err != nil {
-		return nil, err
-	}
-	if err := a.runtime.Apply(ctx, plan); err != nil {
-		return nil, err
-	}
-	if a.watcher, err = newWatcher(a.sensors, plan, env("DECNET_SNIFFER_IFACE"), a.log); err != nil {
-		return nil, err
-	}
-	return json.Marshal(plan)
+	a.watcher, err = newWatcher(a.sensors, out.After, env("DECNET_SNIFFER_IFACE"), a.log)
+	return err
 }
 
 // listen binds the API.
@@ -256,7 +250,7 @@ func (a *assembly) listen(ctx context.Context, addr string, cfg api.Config) erro
 // stages lists the parts in the order in which they end: what an earlier one still
 // produces, a later one still takes.
 func (a *assembly) stages() []stage {
-	list := []stage{{name: "fleet", run: a.runtime.Run}, {name: "sniffer", run: a.watcher.run}}
+	list := []stage{{name: "mutator", run: a.mutator.Run}, {name: "fleet", run: a.runtime.Run}, {name: "sniffer", run: a.watcher.run}}
 	if a.prober != nil {
 		list = append(list, stage{name: "prober", run: a.prober.Run})
 	}

@@ -39,6 +39,7 @@ type upFlags struct {
 	probe      bool
 	probeAllow []string
 	maxConns   int
+	mutation   mutationFlags
 
 	planned bool   // a flag that says which deckies there are was given
 	moved   bool   // a flag that says where they are was given
@@ -68,6 +69,9 @@ func newUp(env func(string) string) *cobra.Command {
 			}
 			if f.runtime == "local" && !cmd.Flags().Changed("port-offset") {
 				f.portOffset = local.PortOffset()
+			}
+			if err := f.mutation.check(cmd); err != nil {
+				return &usageError{err}
 			}
 			if err := f.check(); err != nil {
 				return &usageError{err}
@@ -103,6 +107,7 @@ func newUp(env func(string) string) *cobra.Command {
 	flags.StringVar(&f.logTarget, "log-target", "", "also forward every event as RFC 5424 over TCP to HOST:PORT, or tls:HOST:PORT")
 	flags.BoolVar(&f.probe, "probe", false, "probe attackers back: JARM, HASSH and TCP, each address once")
 	flags.StringSliceVar(&f.probeAllow, "probe-allow", nil, "networks that may be probed, separated by commas (default: all but special and own ones)")
+	f.mutation.flags(cmd)
 	flags.IntVar(&f.maxConns, "max-conns", 0, "open connections of one service of one decky (default 256)")
 	return cmd
 }
@@ -230,10 +235,10 @@ func (f *upFlags) plan(registry *services.Registry, last decnet.Fleet) (decnet.F
 	if err != nil {
 		return decnet.Fleet{}, &usageError{err}
 	}
-	opt.Now, opt.Seed = time.Now, cmp.Or(f.seed, last.Seed)
+	opt.Now, opt.Seed, opt.MutateInterval = time.Now, cmp.Or(f.seed, last.Seed), f.mutation.every
 	mode := cmp.Or(opt.Mode, fleet.ModeLocal)
 	if f.config == "" && !f.planned && !f.moved && len(last.Deckies) > 0 && last.Mode == mode {
-		return last, nil
+		return f.mutation.of(last), nil
 	}
 	if mode == fleet.ModeMACVLAN {
 		if err := f.detect(&opt); err != nil {

@@ -20,7 +20,8 @@ import (
 type Options struct {
 	// Runtime is what the document calls the runtime: "local", "lan" or "docker".
 	Runtime string
-	// Durable says that deckies of the runtime outlive the process.
+	// Durable says that deckies of the runtime outlive the process, and that a change can
+	// come to its end half way. A runtime that is not durable changes all or nothing.
 	Durable bool
 
 	By string // who this is, for people who have to wait for it
@@ -49,7 +50,6 @@ type Deployment struct {
 	opt     Options
 
 	turn chan struct{} // holds one value while nobody of this process changes anything
-	used bool          // the runtime has been told what there is; with the turn
 }
 
 // New returns a Deployment of what runtime makes real, whose document is in state.
@@ -109,8 +109,8 @@ func (e *LeftError) Unwrap() error { return e.Err }
 // deployed. plan may be called more than once; an error of it changes nothing. A decky
 // that plan gives the services that it has keeps the time of its last mutation.
 //
-// When the runtime fails, the document says what is really there and the error is a
-// *LeftError. A document of another runtime with deckies that may still be there gives an
+// When the runtime fails, the document says what is really there, and the error is a
+// *LeftError if the runtime is durable. A document of another runtime with deckies that may still be there gives an
 // error that wraps decnet.ErrConflict.
 func (d *Deployment) Deploy(ctx context.Context, plan func(last decnet.Fleet) (decnet.Fleet, error)) (Outcome, error) {
 	return d.change(ctx, order{what: "deploy", plan: func(last decnet.Fleet) (decnet.Fleet, error) {
@@ -200,11 +200,13 @@ func (d *Deployment) change(ctx context.Context, o order) (Outcome, error) {
 	}
 	out := Outcome{Before: before.Fleet, After: change.Wanted}
 	failure := d.carryOut(ctx, o, change)
-	d.used = d.used || o.apply != nil
 
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTime)
 	defer cancel()
-	if failure != nil {
+	switch {
+	case failure != nil && !d.opt.Durable:
+		out.After = before.Fleet
+	case failure != nil:
 		if out.After, err = d.present(ctx, before.Fleet, change.Wanted); err != nil {
 			// Nobody knows what is there. The next change finds out.
 			_, _ = update(ctx, d.state, func(doc *Document) error {
@@ -228,12 +230,10 @@ func (d *Deployment) change(ctx context.Context, o order) (Outcome, error) {
 		}
 		return nil
 	})
-	switch {
-	case failure != nil && err == nil:
+	if failure != nil && err == nil && d.opt.Durable {
 		return out, &LeftError{Err: failure, Left: out.After}
-	default:
-		return out, errors.Join(failure, err)
 	}
+	return out, errors.Join(failure, err)
 }
 
 // errTakenOver is the error of a change that took longer than its lease.
@@ -276,7 +276,7 @@ func (d *Deployment) announce(ctx context.Context, o order) (before Document, ch
 			if doc.Runtime != d.opt.Runtime && doc.Durable && (len(doc.Deckies) > 0 || doc.Change != nil) {
 				return fmt.Errorf("deployment: %d deckies are deployed by the runtime %s: %w", len(doc.Deckies), doc.Runtime, decnet.ErrConflict)
 			}
-			if c := doc.Change; c != nil && (d.opt.Durable || d.used) {
+			if c := doc.Change; c != nil && d.opt.Durable {
 				d.opt.Log.Warn("a change was cut off", "change", c.What, "by", c.By, "since", c.Since)
 				if doc.Fleet, err = d.present(ctx, doc.Fleet, c.Wanted); err != nil {
 					return err
@@ -380,7 +380,11 @@ func (d *Deployment) renew(ctx context.Context, c Change) error {
 
 // present finds out what is deployed between two fleets.
 func (d *Deployment) present(ctx context.Context, old, wanted decnet.Fleet) (decnet.Fleet, error) {
-	status, err := d.runtime.Status(ctx)
+	look := d.runtime.Status
+	if i, ok := d.runtime.(fleet.Inventory); ok {
+		look = i.Present
+	}
+	status, err := look(ctx)
 	if err != nil {
 		return decnet.Fleet{}, err
 	}

@@ -172,7 +172,7 @@ func (m *Mutator) sessions(ctx context.Context) (map[string]int, error) {
 
 // Result is what has become of one decky that was to change: a Mutation, or an error that
 // wraps decnet.ErrNotFound when it is not deployed, fleet.ErrImmutable when it cannot have
-// other services, and a *LeftError when the runtime failed.
+// other services, and that of [Deployment.Deploy] when the runtime failed.
 type Result struct {
 	Mutation
 	Err error
