@@ -1,0 +1,270 @@
+package docker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/compose-spec/compose-go/v2/types"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/decnet/decnet"
+	"github.com/decnet/decnet/fleet/compose"
+)
+
+const labelHash = "com.docker.compose.config-hash"
+
+// plan is what Apply does to converge, in its order.
+type plan struct {
+	fleet   decnet.Fleet
+	doc     *compose.Document
+	images  []imageWork
+	network networkWork
+	remove  []containerWork // of what the fleet no longer has
+	deckies []deckyWork
+	volumes []string // names of those that are no longer used
+}
+
+// containerWork is one container and what is to be done with it.
+type containerWork struct {
+	*Step // nil: nothing
+
+	service types.ServiceConfig
+	is      existing // zero: there is none
+}
+
+// deckyWork is a decky with its containers, that of the address first.
+type deckyWork struct {
+	decky    decnet.Decky
+	holder   containerWork
+	services []containerWork
+}
+
+// Plan returns the steps by which Apply would make the deckies those of f, without doing
+// any. Nothing is returned for what is as it should be. Its errors are those of Apply
+// before it changes anything, except that the LAN is not asked for addresses.
+func (r *Runtime) Plan(ctx context.Context, f decnet.Fleet) ([]Step, error) {
+	p, err := r.plan(ctx, f)
+	if err != nil {
+		return nil, fmt.Errorf("docker: %w", err)
+	}
+	return p.steps(), nil
+}
+
+// Document returns the compose document whose containers Apply would make.
+func (r *Runtime) Document(f decnet.Fleet) (*compose.Document, error) {
+	doc, _, err := r.document(f)
+	return doc, err
+}
+
+func (r *Runtime) document(f decnet.Fleet) (*compose.Document, *potImage, error) {
+	pot, err := r.potImage()
+	if err != nil {
+		return nil, nil, err
+	}
+	opt := r.opt.Compose
+	if pot != nil {
+		opt.Image = pot.name
+	}
+	doc, err := compose.New(r.reg, f, opt)
+	if err != nil {
+		return nil, nil, err
+	}
+	return doc, pot, nil
+}
+
+// owns reports whether a container is one of the fleet.
+func (r *Runtime) owns(c existing) bool { return c.labels[compose.LabelFleet] == r.opt.Compose.Project }
+
+func (r *Runtime) plan(ctx context.Context, f decnet.Fleet) (*plan, error) {
+	p := &plan{fleet: f}
+	doc, pot, err := r.document(f)
+	if err != nil {
+		return nil, err
+	}
+	p.doc = doc
+	all, err := r.engine.containers(ctx)
+	if err != nil {
+		return nil, err
+	}
+	there := make(map[string]existing)
+	for _, c := range all {
+		if _, wanted := doc.Project.Services[c.name]; wanted && !r.owns(c) {
+			return nil, fmt.Errorf("container %s exists and is not one of the fleet %s: %w", c.name, r.opt.Compose.Project, decnet.ErrConflict)
+		}
+		if r.owns(c) {
+			there[c.name] = c
+		}
+	}
+	if p.network, err = r.networkFor(ctx, doc, all); err != nil {
+		return nil, err
+	}
+	ids := make(map[string]string)
+	if p.images, ids, err = r.imagesFor(ctx, doc, pot); err != nil {
+		return nil, err
+	}
+	started, err := r.startTimes(ctx, there)
+	if err != nil {
+		return nil, err
+	}
+	for _, d := range f.Deckies {
+		w := deckyWork{decky: d, holder: containerWork{service: doc.Project.Services[d.Name], is: there[d.Name]}}
+		w.holder.Step = r.compare(w.holder, ids, p.network)
+		for _, name := range slices.Sorted(maps.Keys(doc.Project.Services)) {
+			s := doc.Project.Services[name]
+			if s.Labels[compose.LabelDecky] != d.Name || name == d.Name {
+				continue
+			}
+			c := containerWork{service: s, is: there[name]}
+			if c.Step = r.compare(c, ids, networkWork{}); c.Step == nil || c.Step.Action == ActionStart {
+				if step := dependent(c, w.holder, started); step != nil {
+					c.Step = step
+				}
+			}
+			w.services = append(w.services, c)
+		}
+		p.deckies = append(p.deckies, w)
+	}
+	for _, name := range slices.Sorted(maps.Keys(there)) {
+		if _, wanted := doc.Project.Services[name]; !wanted {
+			p.remove = append(p.remove, removal(there[name], "the fleet has it no more"))
+		}
+	}
+	return p, r.staleVolumes(ctx, p)
+}
+
+// compare says what is to be done with a container for itself.
+func (r *Runtime) compare(c containerWork, ids map[string]string, network networkWork) *Step {
+	s := &Step{Object: ObjectContainer, Name: c.service.ContainerName, Decky: c.service.Labels[compose.LabelDecky]}
+	id, imageStays := ids[c.service.Image]
+	switch {
+	case c.is.id == "":
+		s.Action = ActionCreate
+	case c.is.labels[labelHash] != c.service.CustomLabels[labelHash]:
+		s.Action, s.Reason = ActionReplace, "its settings changed"
+	case !imageStays || c.is.image != id:
+		s.Action, s.Reason = ActionReplace, "its image changed"
+	case network.Step != nil:
+		s.Action, s.Reason = ActionReplace, "its network is made anew"
+	case !c.is.running:
+		s.Action, s.Reason = ActionStart, "it does not run"
+	default:
+		return nil
+	}
+	return s
+}
+
+// dependent says what is to be done with a service because of the container that has its
+// network. It is in the network of one container, not of whichever has a name; and when
+// that one has started anew, in the network that it had before.
+func dependent(c, holder containerWork, started map[string]time.Time) *Step {
+	s := &Step{Object: ObjectContainer, Name: c.service.ContainerName, Decky: c.service.Labels[compose.LabelDecky]}
+	switch {
+	case holder.Step != nil && holder.Action == ActionCreate, holder.Step != nil && holder.Action == ActionReplace, c.is.network != "container:"+holder.is.id:
+		s.Action, s.Reason = ActionReplace, "the container with its network is another one"
+	case c.is.running && (holder.Step != nil || started[c.is.id].Before(started[holder.is.id])):
+		s.Action, s.Reason = ActionRestart, "it runs in a network that is gone"
+	default:
+		return nil
+	}
+	return s
+}
+
+// removal is the step that removes a container.
+func removal(c existing, reason string) containerWork {
+	return containerWork{is: c, Step: &Step{Action: ActionRemove, Object: ObjectContainer, Name: c.name, Decky: c.labels[compose.LabelDecky], Reason: reason}}
+}
+
+// startTimes returns when the containers that run were started, by ID.
+func (r *Runtime) startTimes(ctx context.Context, there map[string]existing) (map[string]time.Time, error) {
+	ids := make([]string, 0, len(there))
+	for _, c := range there {
+		if c.running {
+			ids = append(ids, c.id)
+		}
+	}
+	times := make([]time.Time, len(ids))
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(parallel)
+	for i, id := range ids {
+		g.Go(func() error {
+			d, err := r.engine.inspect(ctx, id)
+			if errors.Is(err, decnet.ErrNotFound) {
+				return nil // it has just gone, which the step that needs it will find
+			}
+			times[i] = d.started
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	started := make(map[string]time.Time, len(ids))
+	for i, id := range ids {
+		started[id] = times[i]
+	}
+	return started, nil
+}
+
+// staleVolumes finds the volumes of containers that the fleet no longer has.
+func (r *Runtime) staleVolumes(ctx context.Context, p *plan) error {
+	names, err := r.engine.volumes(ctx, r.opt.Compose.Project)
+	if err != nil {
+		return err
+	}
+	wanted := make(map[string]bool)
+	for _, v := range p.doc.Project.Volumes {
+		wanted[v.Name] = true
+	}
+	for _, name := range names {
+		if !wanted[name] {
+			p.volumes = append(p.volumes, name)
+		}
+	}
+	slices.Sort(p.volumes)
+	return nil
+}
+
+// steps lists what the plan does, in its order.
+func (p *plan) steps() []Step {
+	var list []Step
+	add := func(s *Step) {
+		if s != nil {
+			list = append(list, *s)
+		}
+	}
+	for _, w := range p.images {
+		add(&w.Step)
+	}
+	for _, c := range p.remove {
+		add(c.Step)
+	}
+	add(p.network.Step)
+	for _, d := range p.deckies {
+		add(d.holder.Step)
+		for _, s := range d.services {
+			add(s.Step)
+		}
+	}
+	for _, name := range p.volumes {
+		list = append(list, Step{Action: ActionRemove, Object: ObjectVolume, Name: name, Reason: "no container has it any more"})
+	}
+	return list
+}
+
+// volumesOf returns s with the names that the engine has for its volumes.
+func (p *plan) volumesOf(s types.ServiceConfig) (types.ServiceConfig, []types.VolumeConfig) {
+	var named []types.VolumeConfig
+	s.Volumes = slices.Clone(s.Volumes)
+	for i, v := range s.Volumes {
+		if config, ok := p.doc.Project.Volumes[v.Source]; ok && v.Type == types.VolumeTypeVolume && !strings.HasPrefix(v.Source, "/") {
+			s.Volumes[i].Source = config.Name
+			named = append(named, config)
+		}
+	}
+	return s, named
+}
