@@ -113,8 +113,8 @@ func (e *LeftError) Unwrap() error { return e.Err }
 // *LeftError if the runtime is durable. A document of another runtime with deckies that may still be there gives an
 // error that wraps decnet.ErrConflict.
 func (d *Deployment) Deploy(ctx context.Context, plan func(last decnet.Fleet) (decnet.Fleet, error)) (Outcome, error) {
-	return d.change(ctx, order{what: "deploy", plan: func(last decnet.Fleet) (decnet.Fleet, error) {
-		wanted, err := plan(last)
+	return d.change(ctx, order{what: "deploy", plan: func(last Document) (decnet.Fleet, error) {
+		wanted, err := plan(last.Fleet)
 		if err != nil {
 			return wanted, err
 		}
@@ -135,8 +135,8 @@ func (d *Deployment) Deploy(ctx context.Context, plan func(last decnet.Fleet) (d
 // neither the document nor the runtime knows gives an error that wraps decnet.ErrNotFound,
 // and nothing is removed.
 func (d *Deployment) Remove(ctx context.Context, names ...string) (Outcome, error) {
-	return d.change(ctx, order{what: "teardown", plan: func(last decnet.Fleet) (decnet.Fleet, error) {
-		left := last
+	return d.change(ctx, order{what: "teardown", plan: func(last Document) (decnet.Fleet, error) {
+		left := last.Fleet
 		left.Deckies = slices.DeleteFunc(slices.Clone(last.Deckies), func(k decnet.Decky) bool {
 			return len(names) == 0 || slices.Contains(names, k.Name)
 		})
@@ -173,7 +173,7 @@ func (d *Deployment) Remove(ctx context.Context, names ...string) (Outcome, erro
 // order is a change that is wanted.
 type order struct {
 	what  string
-	plan  func(last decnet.Fleet) (decnet.Fleet, error)
+	plan  func(last Document) (decnet.Fleet, error)
 	apply func(context.Context, decnet.Fleet) error // nil: the runtime has nothing to do
 
 	// also changes the rest of the document together with the fleet, when apply has not
@@ -284,7 +284,7 @@ func (d *Deployment) announce(ctx context.Context, o order) (before Document, ch
 			}
 			doc.Change = nil
 			before = *doc
-			wanted, err := o.plan(doc.Fleet)
+			wanted, err := o.plan(before)
 			if err != nil {
 				return err
 			}

@@ -134,7 +134,7 @@ func (m *Mutator) round(ctx context.Context, trials map[string]*trial) error {
 		if c.request == "" && now.Before(t.next) {
 			continue
 		}
-		if _, err := m.mutate(ctx, c, t.failures); err != nil && !errors.Is(err, fleet.ErrImmutable) && ctx.Err() == nil {
+		if _, err := m.mutate(ctx, c, t.failures); err != nil && !errors.Is(err, fleet.ErrImmutable) && !errors.Is(err, errDone) && ctx.Err() == nil {
 			t.failures++
 			t.next = now.Add(m.opt.Retry << min(t.failures-1, 6))
 			errs = append(errs, fmt.Errorf("%s: %w", c.name, err))
@@ -215,8 +215,11 @@ func (m *Mutator) mutateAll(ctx context.Context, deckies []string, trigger Trigg
 				continue
 			}
 			mutation, err := m.mutate(ctx, candidate{name: name, trigger: trigger}, 0)
-			if ctx.Err() != nil && err != nil {
+			switch {
+			case ctx.Err() != nil && err != nil:
 				return results, err
+			case errors.Is(err, errDone):
+				continue
 			}
 			mutation.Decky = name
 			results = append(results, Result{mutation, err})
@@ -233,13 +236,22 @@ func (m *Mutator) mutateAll(ctx context.Context, deckies []string, trigger Trigg
 	return results, nil
 }
 
+// same reports whether o is the same reason for a mutation.
+func (c candidate) same(o candidate) bool {
+	return c.name == o.name && c.trigger == o.trigger && c.request == o.request
+}
+
+// errDone says that another mutator was faster.
+var errDone = fmt.Errorf("deployment: it has changed meanwhile: %w", decnet.ErrConflict)
+
 // mutate changes one decky. After failures it draws other services than at first.
 func (m *Mutator) mutate(ctx context.Context, c candidate, failures int) (Mutation, error) {
 	var mutation Mutation
 	var refusal error
 	o := order{what: "mutation"}
-	o.plan = func(last decnet.Fleet) (decnet.Fleet, error) {
-		i := slices.IndexFunc(last.Deckies, func(d decnet.Decky) bool { return d.Name == c.name })
+	o.plan = func(doc Document) (decnet.Fleet, error) {
+		last := doc.Fleet
+		i := doc.index(c.name)
 		if i < 0 {
 			return last, notFound(c.name)
 		}
@@ -248,6 +260,9 @@ func (m *Mutator) mutate(ctx context.Context, c candidate, failures int) (Mutati
 			return last, err
 		}
 		was := last.Deckies[i]
+		if !slices.ContainsFunc(candidates(doc, m.d.opt.Now()), c.same) && (c.trigger == Scheduled || c.request != "") {
+			return last, errDone
+		}
 		from := was
 		from.LastMutated = was.LastMutated.Add(time.Duration(failures))
 		now := m.d.opt.Now()

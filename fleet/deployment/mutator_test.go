@@ -402,6 +402,40 @@ func TestMutationsWithoutASinkAreToldLater(t *testing.T) {
 	}
 }
 
+func TestTwoMutatorsChangeADeckyOnce(t *testing.T) {
+	t.Parallel()
+	db, e, now, sink := open(t), &engine{}, newClock(), new(events)
+	with := func() *deployment.Deployment {
+		return deployment.New(db, e, deployment.Options{Runtime: "docker", Durable: true, Now: now.Now})
+	}
+	if _, err := with().Deploy(t.Context(), always(plan(t, "10.0.0.1", 5))); err != nil {
+		t.Fatal(err)
+	}
+	now.pass(2 * time.Hour)
+	var all sync.WaitGroup
+	for range 3 {
+		all.Go(func() {
+			results, err := deployment.NewMutator(with(), registry(t), deployment.MutatorOptions{Sink: sink}).Due(t.Context())
+			if err != nil {
+				t.Error(err)
+			}
+			for _, r := range results {
+				if r.Err != nil {
+					t.Error(r.Err)
+				}
+			}
+		})
+	}
+	all.Wait()
+	changed := map[string]int{}
+	for _, ev := range sink.all() {
+		changed[ev.Decky]++
+	}
+	if len(changed) != 5 || len(sink.all()) != 5 || e.clash.Load() {
+		t.Errorf("%v", changed)
+	}
+}
+
 func TestStateOfTheDiskSurvives(t *testing.T) {
 	t.Parallel()
 	path := t.TempDir() + "/decnet.db"
