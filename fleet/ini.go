@@ -346,7 +346,7 @@ func (d *draft) configure(service string, values map[string]string) {
 func (s *section) drafts(ordinal int, mutate time.Duration) ([]draft, error) {
 	d := draft{name: s.name, mutate: mutate, at: s.at}
 	amount := 1
-	err := s.apply([]string{"ip", "ip6", "services", "archetype", "nmap_os", "mutate_interval", "amount"}, map[string]func(string) error{
+	err := s.apply([]string{"ip", "ip6", "services", "archetype", "nmap_os", "mutate_interval", "amount", "egress"}, map[string]func(string) error{
 		"ip":  func(v string) (err error) { d.addr, err = parseAddr(v); return err },
 		"ip6": func(v string) (err error) { d.addr6, err = parseAddr6(v); return err },
 		"services": func(v string) error {
@@ -366,6 +366,11 @@ func (s *section) drafts(ordinal int, mutate time.Duration) ([]draft, error) {
 				return fmt.Errorf("%q is not a number from 1 to %d: %w", v, maxAmount, decnet.ErrSemantic)
 			}
 			return nil
+		},
+		"egress": func(v string) error {
+			d.egress = splitList(v)
+			_, err := ParseExits(d.egress)
+			return err
 		},
 	})
 	if err != nil {

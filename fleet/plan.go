@@ -66,6 +66,7 @@ type draft struct {
 	osFamily  string
 	mutate    time.Duration
 	config    map[string]map[string]string
+	egress    []string
 
 	// at says where the setting called key was made, for errors; "" is the decky itself.
 	at func(key string) string
@@ -341,7 +342,7 @@ func (p *planner) decky(d *draft) (decnet.Decky, error) {
 	seed := deckySeed(p.opt.Seed, d.name)
 	decky := decnet.Decky{
 		Name: d.name, Addr: d.addr, Addr6: d.addr6, Seed: seed, Archetype: d.archetype,
-		Services: slices.Clone(d.services), Config: d.config,
+		Services: slices.Clone(d.services), Config: d.config, Egress: d.egress,
 		MutateInterval: d.mutate, LastMutated: p.opt.Now().UTC(),
 	}
 	id, err := Identity(decky)
