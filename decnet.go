@@ -120,6 +120,7 @@ type Decky struct {
 	OSFamily       string                       `json:"nmap_os"`
 	Services       []string                     `json:"services"`
 	Config         map[string]map[string]string `json:"service_config,omitempty"` // service to persona keys
+	Egress         []string                     `json:"egress,omitempty"`         // what its egress lock lets out beside replies, such as "dns:10.0.0.53" (see fleet.ParseExits)
 	Seed           string                       `json:"seed"`                     // 64 hexadecimal digits: all bait, ids and keys derive from it
 	MutateInterval time.Duration                `json:"mutate_interval,omitempty"`
 	LastMutated    time.Time                    `json:"last_mutated,omitzero"`

@@ -37,6 +37,7 @@ type Persona struct {
 	Decky    string            `json:"decky"`
 	Service  string            `json:"service,omitempty"` // "": the container that holds the address
 	Addr     netip.Addr        `json:"ip"`
+	Addr6    netip.Addr        `json:"ip6,omitzero"` // a second address, of IPv6; zero: none
 	Hostname string            `json:"hostname,omitempty"`
 	Distro   string            `json:"distro,omitempty"`
 	Seed     string            `json:"seed,omitempty"`  // of the decky; not for the holder of the address
@@ -92,6 +93,9 @@ func ParsePersona(text string) (Persona, error) {
 	}
 	if !p.Addr.IsValid() {
 		return refuse(errors.New("no address"))
+	}
+	if p.Addr6.IsValid() && (!p.Addr6.Is6() || p.Addr6.Is4In6() || p.Addr6.Zone() != "") {
+		return refuse(fmt.Errorf("%s is not the IPv6 address of a machine", p.Addr6))
 	}
 	if p.Service != "" {
 		if _, err := p.Identity(); err != nil {

@@ -43,6 +43,7 @@ type Options struct {
 	Dir string
 
 	Host   netip.Addr // the host's own address on the LAN, which no decky may have
+	Host6  netip.Addr // its address of IPv6 there
 	Limits Limits     // of each service
 }
 

@@ -157,8 +157,8 @@ func start(t *testing.T, reg *services.Registry, opt local.Options) *local.Runti
 			if err != nil {
 				t.Error(err)
 			}
-		case <-time.After(time.Second):
-			t.Error("the runtime does not stop within a second")
+		case <-time.After(30 * time.Second):
+			t.Error("the runtime does not stop")
 		}
 	})
 	return rt
@@ -474,6 +474,32 @@ func TestW16_DeckiesListenOnIPv6(t *testing.T) {
 	defer mu.Unlock()
 	if len(seen) == 0 || seen[0].Attacker != netip.IPv6Loopback() || seen[0].Value("dst_ip") != "::1" || seen[0].Value("dst_port") != "700" {
 		t.Errorf("events %+v", seen)
+	}
+}
+
+func TestW16_DeckiesListenOnBothTheirAddresses(t *testing.T) {
+	t.Parallel()
+	reg := registry(t)
+	rt := start(t, reg, local.Options{PortOffset: offset + 200})
+	const ini = "[both]\nservices=alpha\nip6=::1\n[one]\nservices=alpha\n"
+	apply(t, rt, plan(t, reg, "127.0.20.30", ini))
+	for addr, c := range map[string]client{"127.0.20.30": dial(t, "127.0.20.30:21900"), "::1": dial(t, "[::1]:21900")} {
+		if got := c.line(t); !strings.HasPrefix(got, "alpha both ") {
+			t.Errorf("greeting on %s: %q", addr, got)
+		}
+	}
+	status, err := rt.Status(t.Context())
+	if err != nil || status[0].Addr6 != netip.IPv6Loopback() || status[1].Addr6.IsValid() || len(status[0].Services[0].Ports) != 1 {
+		t.Errorf("status %+v, %v", status, err)
+	}
+	taken := plan(t, reg, "127.0.20.30", "[both]\nservices=alpha\nip6=2001:db8::1\n")
+	if err := rt.Apply(t.Context(), taken); err == nil || !strings.Contains(err.Error(), "both: alpha: cannot bind [2001:db8::1]:21900 (port 700/tcp): this machine does not have the address") {
+		t.Errorf("an address that this machine does not have: %v", err)
+	}
+	apply(t, rt, plan(t, reg, "127.0.20.30", "[both]\nservices=alpha\n"))
+	if c, err := net.Dial("tcp", "[::1]:21900"); err == nil {
+		c.Close()
+		t.Error("the address that was taken away still listens")
 	}
 }
 

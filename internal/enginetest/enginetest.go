@@ -39,7 +39,7 @@ const startTimeout = time.Minute
 // when it is killed. Without root the tests run in this process, and those that call Start
 // or NewLAN are skipped.
 func Main(m *testing.M) int {
-	group, isInside := os.LookupEnv(inside)
+	_, isInside := os.LookupEnv(inside)
 	status, err := 1, error(nil)
 	switch {
 	case os.Geteuid() != 0, isInside && os.Getpid() != 1:
@@ -47,7 +47,7 @@ func Main(m *testing.M) int {
 	case isInside:
 		status, err = first()
 	default:
-		group = "enginetest-" + strconv.Itoa(os.Getpid())
+		group := "enginetest-" + strconv.Itoa(os.Getpid())
 		cmd := again(group)
 		cmd.SysProcAttr.Cloneflags = syscall.CLONE_NEWPID
 		cmd.SysProcAttr.Unshareflags = syscall.CLONE_NEWNET | syscall.CLONE_NEWNS
