@@ -50,6 +50,7 @@ type Options struct {
 	Quota int64
 
 	Host   netip.Addr // the host's own address on the LAN, which no decky may have
+	Host6  netip.Addr // its address of IPv6 there
 	Limits Limits     // of each service
 }
 

@@ -117,7 +117,7 @@ func (t *translation) service(at place, d decnet.Decky, distro fleet.Distro, svc
 	}
 	config = t.files(&s, at, svc.Info(), config)
 	p := fleet.Persona{
-		Decky: d.Name, Service: at.service, Addr: d.Addr, Hostname: d.Hostname, Distro: d.Distro,
+		Decky: d.Name, Service: at.service, Addr: d.Addr, Addr6: d.Addr6, Hostname: d.Hostname, Distro: d.Distro,
 		Seed: d.Seed, Ports: ports, Config: config, Beside: beside,
 	}
 	if pot {

@@ -63,6 +63,7 @@ type Runtime struct {
 	opt    Options
 	say    *progress
 	turn   chan struct{} // holds a token while the fleet is being changed
+	slots  chan struct{} // holds one for each container that is being changed
 
 	mu    sync.Mutex
 	fleet *decnet.Fleet // as last applied; nil: not by this Runtime
@@ -87,7 +88,7 @@ func New(reg *services.Registry, opt Options) (*Runtime, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Runtime{engine: e, reg: reg, opt: opt, say: &progress{call: opt.Progress}, turn: make(chan struct{}, 1)}, nil
+	return &Runtime{engine: e, reg: reg, opt: opt, say: &progress{call: opt.Progress}, turn: make(chan struct{}, 1), slots: make(chan struct{}, parallel)}, nil
 }
 
 // dialTimeout bounds the wait for the first sign of life of an engine.

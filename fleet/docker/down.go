@@ -52,8 +52,8 @@ func (r *Runtime) down(ctx context.Context, deckies []string) error {
 			return fmt.Errorf("decky %q: %w", name, decnet.ErrNotFound)
 		}
 	}
-	if err := errors.Join(r.removeAll(ctx, services), r.removeAll(ctx, holders)); err != nil {
-		return err
+	if errs := append(r.removeAll(ctx, services), r.removeAll(ctx, holders)...); len(errs) > 0 {
+		return errors.Join(errs...)
 	}
 	r.forget(deckies)
 	volumes, err := r.engine.volumes(ctx, r.opt.Compose.Project)
@@ -68,7 +68,21 @@ func (r *Runtime) down(ctx context.Context, deckies []string) error {
 	if stays || err != nil {
 		return err
 	}
-	return r.dropNetwork(ctx)
+	return errors.Join(r.dropNetwork(ctx), r.dropHostLinks(ctx))
+}
+
+// dropHostLinks removes the interface of this machine.
+func (r *Runtime) dropHostLinks(ctx context.Context) error {
+	if r.opt.NoHostInterface || !r.engine.local() {
+		return nil
+	}
+	names, err := hostLinkNames(r.opt.Compose.Project)
+	if err != nil || len(names) == 0 {
+		return err
+	}
+	return r.step(ctx, Step{Action: ActionRemove, Object: ObjectInterface, Name: strings.Join(names, ", ")}, func() error {
+		return onlyOnce(removeHostLinks(r.opt.Compose.Project))
+	})
 }
 
 // forget takes deckies out of the fleet as it was last applied.
@@ -106,10 +120,7 @@ func (r *Runtime) dropNetwork(ctx context.Context) error {
 		}
 	}
 	return r.step(ctx, Step{Action: ActionRemove, Object: ObjectNetwork, Name: r.opt.Compose.Network}, func() error {
-		if err := r.engine.removeNetwork(ctx, n.id); err != nil && !errors.Is(err, decnet.ErrNotFound) {
-			return err
-		}
-		return nil
+		return unless(r.engine.removeNetwork(ctx, n.id), decnet.ErrNotFound)
 	})
 }
 
@@ -131,10 +142,7 @@ func (r *Runtime) RemoveImages(ctx context.Context) error {
 				continue
 			}
 			errs = append(errs, r.step(ctx, Step{Action: ActionRemove, Object: ObjectImage, Name: id}, func() error {
-				if err := r.engine.removeImage(ctx, id); err != nil && !errors.Is(err, decnet.ErrNotFound) {
-					return err
-				}
-				return nil
+				return unless(r.engine.removeImage(ctx, id), decnet.ErrNotFound)
 			}))
 		}
 		return errors.Join(errs...)

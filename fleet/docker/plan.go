@@ -7,7 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
+	"sync"
 
 	"github.com/compose-spec/compose-go/v2/types"
 	"golang.org/x/sync/errgroup"
@@ -27,6 +27,14 @@ type plan struct {
 	remove  []containerWork // of what the fleet no longer has
 	deckies []deckyWork
 	volumes []string // names of those that are no longer used
+	probe   []string // deckies whose addresses the LAN is asked for
+	host    hostWork
+}
+
+// hostWork is the interface of this machine.
+type hostWork struct {
+	*Step // nil: nothing
+	link  *hostLink
 }
 
 // containerWork is one container and what is to be done with it.
@@ -36,6 +44,9 @@ type containerWork struct {
 	service types.ServiceConfig
 	is      existing // zero: there is none
 }
+
+// replaced reports whether the container is removed and made anew.
+func (c containerWork) replaced() bool { return c.Step != nil && c.Action == ActionReplace }
 
 // deckyWork is a decky with its containers, that of the address first.
 type deckyWork struct {
@@ -107,7 +118,7 @@ func (r *Runtime) plan(ctx context.Context, f decnet.Fleet) (*plan, error) {
 	if p.images, ids, err = r.imagesFor(ctx, doc, pot); err != nil {
 		return nil, err
 	}
-	started, err := r.startTimes(ctx, there)
+	seen, err := r.seen(ctx, there)
 	if err != nil {
 		return nil, err
 	}
@@ -121,7 +132,7 @@ func (r *Runtime) plan(ctx context.Context, f decnet.Fleet) (*plan, error) {
 			}
 			c := containerWork{service: s, is: there[name]}
 			if c.Step = r.compare(c, ids, networkWork{}); c.Step == nil || c.Step.Action == ActionStart {
-				if step := dependent(c, w.holder, started); step != nil {
+				if step := dependent(c, w.holder, seen); step != nil {
 					c.Step = step
 				}
 			}
@@ -134,7 +145,45 @@ func (r *Runtime) plan(ctx context.Context, f decnet.Fleet) (*plan, error) {
 			p.remove = append(p.remove, removal(there[name], "the fleet has it no more"))
 		}
 	}
+	p.probe = r.unknown(p, seen)
+	if p.host, err = r.hostFor(f); err != nil {
+		return nil, err
+	}
 	return p, r.staleVolumes(ctx, p)
+}
+
+// unknown lists the deckies whose address no container of the fleet has on the LAN.
+func (r *Runtime) unknown(p *plan, seen map[string]details) []string {
+	if r.opt.Probe < 0 || !r.engine.local() {
+		return nil
+	}
+	known := make(map[string]bool)
+	for _, d := range seen {
+		known[d.addr] = true
+	}
+	var names []string
+	for _, d := range p.deckies {
+		if d.holder.Step != nil && !known[d.decky.Addr.String()] {
+			names = append(names, d.decky.Name)
+		}
+	}
+	return names
+}
+
+// hostFor says what is to be done with the interface of this machine.
+func (r *Runtime) hostFor(f decnet.Fleet) (hostWork, error) {
+	if r.opt.NoHostInterface || !r.engine.local() {
+		return hostWork{}, nil
+	}
+	link, err := newHostLink(r.opt.Compose.Project, f)
+	if err != nil || link == nil {
+		return hostWork{}, err
+	}
+	stands, name, err := link.stands()
+	if err != nil || stands {
+		return hostWork{}, err
+	}
+	return hostWork{&Step{Action: ActionCreate, Object: ObjectInterface, Name: name, Reason: "this machine cannot reach the deckies without it"}, link}, nil
 }
 
 // compare says what is to be done with a container for itself.
@@ -161,12 +210,12 @@ func (r *Runtime) compare(c containerWork, ids map[string]string, network networ
 // dependent says what is to be done with a service because of the container that has its
 // network. It is in the network of one container, not of whichever has a name; and when
 // that one has started anew, in the network that it had before.
-func dependent(c, holder containerWork, started map[string]time.Time) *Step {
+func dependent(c, holder containerWork, seen map[string]details) *Step {
 	s := &Step{Object: ObjectContainer, Name: c.service.ContainerName, Decky: c.service.Labels[compose.LabelDecky]}
 	switch {
-	case holder.Step != nil && holder.Action == ActionCreate, holder.Step != nil && holder.Action == ActionReplace, c.is.network != "container:"+holder.is.id:
+	case holder.Step != nil && holder.Action != ActionStart, c.is.network != "container:"+holder.is.id:
 		s.Action, s.Reason = ActionReplace, "the container with its network is another one"
-	case c.is.running && (holder.Step != nil || started[c.is.id].Before(started[holder.is.id])):
+	case c.is.running && (holder.Step != nil || seen[c.is.id].started.Before(seen[holder.is.id].started)):
 		s.Action, s.Reason = ActionRestart, "it runs in a network that is gone"
 	default:
 		return nil
@@ -179,35 +228,28 @@ func removal(c existing, reason string) containerWork {
 	return containerWork{is: c, Step: &Step{Action: ActionRemove, Object: ObjectContainer, Name: c.name, Decky: c.labels[compose.LabelDecky], Reason: reason}}
 }
 
-// startTimes returns when the containers that run were started, by ID.
-func (r *Runtime) startTimes(ctx context.Context, there map[string]existing) (map[string]time.Time, error) {
-	ids := make([]string, 0, len(there))
-	for _, c := range there {
-		if c.running {
-			ids = append(ids, c.id)
-		}
-	}
-	times := make([]time.Time, len(ids))
+// seen looks at the containers that run. The result is by ID.
+func (r *Runtime) seen(ctx context.Context, there map[string]existing) (map[string]details, error) {
+	var mu sync.Mutex
+	all := make(map[string]details)
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(parallel)
-	for i, id := range ids {
+	for _, c := range there {
+		if !c.running {
+			continue
+		}
 		g.Go(func() error {
-			d, err := r.engine.inspect(ctx, id)
+			d, err := r.engine.inspect(ctx, c.id)
 			if errors.Is(err, decnet.ErrNotFound) {
 				return nil // it has just gone, which the step that needs it will find
 			}
-			times[i] = d.started
+			mu.Lock()
+			defer mu.Unlock()
+			all[c.id] = d
 			return err
 		})
 	}
-	if err := g.Wait(); err != nil {
-		return nil, err
-	}
-	started := make(map[string]time.Time, len(ids))
-	for i, id := range ids {
-		started[id] = times[i]
-	}
-	return started, nil
+	return all, g.Wait()
 }
 
 // staleVolumes finds the volumes of containers that the fleet no longer has.
@@ -229,6 +271,11 @@ func (r *Runtime) staleVolumes(ctx context.Context, p *plan) error {
 	return nil
 }
 
+// probeStep is the question to the LAN.
+func (p *plan) probeStep() *Step {
+	return &Step{Action: ActionProbe, Object: ObjectAddress, Name: strings.Join(p.probe, ", "), Reason: "another machine may have it"}
+}
+
 // steps lists what the plan does, in its order.
 func (p *plan) steps() []Step {
 	var list []Step
@@ -240,6 +287,9 @@ func (p *plan) steps() []Step {
 	for _, w := range p.images {
 		add(&w.Step)
 	}
+	if len(p.probe) > 0 {
+		add(p.probeStep())
+	}
 	for _, c := range p.remove {
 		add(c.Step)
 	}
@@ -250,6 +300,7 @@ func (p *plan) steps() []Step {
 			add(s.Step)
 		}
 	}
+	add(p.host.Step)
 	for _, name := range p.volumes {
 		list = append(list, Step{Action: ActionRemove, Object: ObjectVolume, Name: name, Reason: "no container has it any more"})
 	}

@@ -37,7 +37,7 @@ func (e engine) request(s types.ServiceConfig, holder string) (request, error) {
 		},
 		host: &container.HostConfig{
 			RestartPolicy: container.RestartPolicy{Name: container.RestartPolicyMode(s.Restart)},
-			CapAdd:        s.CapAdd, CapDrop: s.CapDrop, SecurityOpt: s.SecurityOpt, ReadonlyRootfs: s.ReadOnly,
+			CapAdd:        s.CapAdd, CapDrop: s.CapDrop, SecurityOpt: securityOptions(s.SecurityOpt), ReadonlyRootfs: s.ReadOnly,
 			DNS: s.DNS, DNSOptions: s.DNSOpts, DNSSearch: s.DNSSearch, GroupAdd: s.GroupAdd, Sysctls: s.Sysctls, Init: s.Init,
 			OomScoreAdj: int(s.OomScoreAdj), ShmSize: int64(s.ShmSize), Annotations: s.Annotations,
 			PidMode: container.PidMode(s.Pid), IpcMode: container.IpcMode(s.Ipc), UTSMode: container.UTSMode(s.Uts),
@@ -84,6 +84,17 @@ func (e engine) request(s types.ServiceConfig, holder string) (request, error) {
 		r.host.Mounts = append(r.host.Mounts, m)
 	}
 	return r, e.join(&r, s, holder)
+}
+
+// securityOptions separates names and values as engines want it.
+func securityOptions(list []string) []string {
+	out := make([]string, len(list))
+	for i, o := range list {
+		if out[i] = o; !strings.Contains(o, "=") {
+			out[i] = strings.Replace(o, ":", "=", 1)
+		}
+	}
+	return out
 }
 
 // join gives the container its place on the network.

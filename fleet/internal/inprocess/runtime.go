@@ -160,7 +160,7 @@ func (r *Runtime) Status(context.Context) ([]fleet.DeckyStatus, error) {
 	defer r.mu.Unlock()
 	list := make([]fleet.DeckyStatus, 0, len(r.fleet.Deckies))
 	for _, d := range r.fleet.Deckies {
-		status := fleet.DeckyStatus{Name: d.Name, Addr: d.Addr, Hostname: d.Hostname}
+		status := fleet.DeckyStatus{Name: d.Name, Addr: d.Addr, Addr6: d.Addr6, Hostname: d.Hostname}
 		for _, name := range slices.Sorted(slices.Values(d.Services)) {
 			if u, ok := r.units[unitID{d.Name, name}]; ok {
 				status.Services = append(status.Services, u.status())

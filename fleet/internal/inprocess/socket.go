@@ -71,7 +71,7 @@ func (r *Runtime) bind(ctx context.Context, specs []spec) (map[endpoint]*socket,
 			}
 			sock, err := listen(ctx, e)
 			if err != nil {
-				failures = append(failures, fmt.Sprintf("%s: %s: cannot bind %s (port %s): %s", s.id.decky, s.id.service, e.addr, s.ports[i], e.advice(err)))
+				failures = append(failures, fmt.Sprintf("%s: %s: cannot bind %s (port %s): %s", s.id.decky, s.id.service, e.addr, s.port(i), e.advice(err)))
 				kinds = append(kinds, err)
 				continue
 			}
