@@ -15,6 +15,7 @@ import (
 
 	"github.com/decnet/decnet"
 	"github.com/decnet/decnet/collector/internal/tail"
+	"github.com/decnet/decnet/collector/native"
 	"github.com/decnet/decnet/rfc5424"
 )
 
@@ -293,7 +294,7 @@ func (c *Collector) line(line string) {
 		}
 	})
 	if err == nil {
-		rfc5424.Native(&e)
+		native.Normalize(&e, "")
 		c.record(&e, line)
 	}
 }
