@@ -42,6 +42,7 @@ var rules = map[string]rule{
 	"services/internal/shell":    {floor: 1.5, outside: []string{"mvdan.cc/sh/v3", "github.com/hashicorp/golang-lru/v2"}},
 	"services/internal/login":    {floor: 1.5, outside: []string{"github.com/hashicorp/golang-lru/v2"}},
 	"store/internal/sqlrepo":     {floor: 1.5, outside: []string{"github.com/pressly/goose/v3", "github.com/google/uuid"}},
+	"collector/native":           {floor: 1.5},
 	"collector/internal/tail":    {floor: 1.5, outside: []string{"github.com/fsnotify/fsnotify"}},
 
 	"services/*":           {floor: 2},
@@ -71,6 +72,7 @@ var rules = map[string]rule{
 	"services/all":           {floor: 3},
 	"fingerprint/sniff/plus": {floor: 3},
 	"fleet/local":            {floor: 3},
+	"collector/dockerlogs":   {floor: 3, outside: []string{"github.com/docker/docker", "github.com/fsnotify/fsnotify"}},
 	"fleet/compose":          {floor: 3, outside: []string{"github.com/compose-spec/compose-go/v2", "github.com/distribution/reference"}},
 	"fleet/docker":           {floor: 3, peers: []string{"fleet/compose", "fleet/lan"}, outside: []string{"github.com/docker/docker", "github.com/compose-spec/compose-go/v2", "github.com/containerd/errdefs", "github.com/vishvananda/netlink", "golang.org/x/sync", "golang.org/x/sys"}},
 	"fleet/lan":              {floor: 3, outside: []string{"github.com/vishvananda/netlink", "golang.org/x/sync", "golang.org/x/sys"}},
@@ -189,7 +191,7 @@ func parsesNetworkBytes(rel string) bool {
 		"services/http", "services/https", // services/internal/web parses for both
 		"fingerprint/sniff/plus": // what it is given has been parsed
 		return false
-	case "rfc5424", "collector", "collector/ingest", "collector/quarantine", "fleet", "fleet/lan", "fleet/internal/egress", "correlate", "correlate/profile",
+	case "rfc5424", "collector", "collector/dockerlogs", "collector/ingest", "collector/native", "collector/quarantine", "fleet", "fleet/lan", "fleet/internal/egress", "correlate", "correlate/profile",
 		"store", "store/internal/sqlrepo", "store/mysql", "api", "internal/jsontext":
 		return true
 	}
