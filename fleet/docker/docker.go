@@ -69,7 +69,11 @@ type Runtime struct {
 	fleet *decnet.Fleet // as last applied; nil: not by this Runtime
 }
 
-var _ fleet.Runtime = (*Runtime)(nil)
+var (
+	_ fleet.Runtime        = (*Runtime)(nil)
+	_ fleet.Inventory      = (*Runtime)(nil)
+	_ fleet.SessionCounter = (*Runtime)(nil)
+)
 
 // New makes a Runtime that has the services of reg, on the engine that opt names. An
 // engine that does not answer gives an error that wraps ErrNoEngine, one that is too old

@@ -131,6 +131,7 @@ func (e engine) containers(ctx context.Context) ([]existing, error) {
 // details is what only a look at one container tells.
 type details struct {
 	running    bool
+	pid        int // of its first process, as the engine's machine counts
 	started    time.Time
 	ended      time.Time
 	restarts   int
@@ -153,7 +154,7 @@ func (e engine) inspect(ctx context.Context, id string) (details, error) {
 	s := c.State
 	d := details{
 		running: s.Running && !s.Paused && !s.Restarting, restarting: s.Restarting, restarts: c.RestartCount,
-		hostname: c.Config.Hostname, env: c.Config.Env,
+		pid: s.Pid, hostname: c.Config.Hostname, env: c.Config.Env,
 	}
 	// The engine writes a zero time for what has not happened, and it is always RFC 3339.
 	d.started, _ = time.Parse(time.RFC3339Nano, s.StartedAt)

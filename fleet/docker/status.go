@@ -29,6 +29,12 @@ func (r *Runtime) Status(ctx context.Context) ([]fleet.DeckyStatus, error) {
 	if f != nil {
 		return r.StatusOf(ctx, *f)
 	}
+	return r.Present(ctx)
+}
+
+// Present tells of the containers that there are of deckies, sorted by name, whatever was
+// applied. A service without container is not among those of its decky.
+func (r *Runtime) Present(ctx context.Context) ([]fleet.DeckyStatus, error) {
 	seen, err := r.look(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("docker: %w", err)
