@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -87,10 +88,14 @@ func (f *lanFlags) options() (fleet.Options, error) {
 		}
 		*a.to = addr
 	}
-	if f.config == "" && (f.iface == "" || f.subnet == "" || f.gateway == "") {
-		return opt, errors.New("the LAN is not known: give --interface, --subnet and --gateway, or --config with them in [general]")
-	}
 	return opt, nil
+}
+
+// saysWhich reports whether a flag of cmd says which deckies there are.
+func saysWhich(cmd *cobra.Command) bool {
+	return slices.ContainsFunc([]string{"deckies", "archetype", "services", "randomize-services", "distro", "randomize-distros"}, func(name string) bool {
+		return cmd.Flags().Changed(name)
+	})
 }
 
 // ipv6Flags takes --subnet6 and --gateway6 into opt.
@@ -175,9 +180,7 @@ func newCompose() *cobra.Command {
 			"The file holds the seeds and settings of the deckies, which are secret. With --output it is for its owner alone.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			for _, name := range []string{"deckies", "archetype", "services", "randomize-services", "distro", "randomize-distros"} {
-				f.planned = f.planned || cmd.Flags().Changed(name)
-			}
+			f.planned = saysWhich(cmd)
 			return f.compose(cmd, opt, output)
 		},
 	}
@@ -193,6 +196,9 @@ func newCompose() *cobra.Command {
 
 func (f *lanFlags) compose(cmd *cobra.Command, opt compose.Options, output string) error {
 	planOptions, err := f.options()
+	if err == nil && f.config == "" && (f.iface == "" || f.subnet == "" || f.gateway == "") {
+		err = errors.New("the LAN is not known: give --interface, --subnet and --gateway, or --config with them in [general]")
+	}
 	if err != nil {
 		return &usageError{err}
 	}

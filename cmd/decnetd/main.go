@@ -92,6 +92,10 @@ func newRoot(std streams, env func(string) string) *cobra.Command {
 	})
 	root.AddCommand(
 		newUp(env),
+		newDeploy(env),
+		newTeardown(env),
+		newStatus(env),
+		newMutate(env),
 		newCompose(),
 		newServices(),
 		newArchetypes(),

@@ -20,8 +20,12 @@ type mutationFlags struct {
 }
 
 func (f *mutationFlags) flags(cmd *cobra.Command) {
-	cmd.Flags().IntVar(&f.minutes, "mutate-interval", 0, "minutes after which a decky gets other services, for those whose section of --config says nothing (default: as [general] says, or never; 0: never)")
+	f.interval(cmd)
 	f.graceFlag(cmd, "mutate-grace")
+}
+
+func (f *mutationFlags) interval(cmd *cobra.Command) {
+	cmd.Flags().IntVar(&f.minutes, "mutate-interval", 0, "minutes after which a decky gets other services, for those whose section of --config says nothing (default: as [general] says, or never; 0: never)")
 }
 
 func (f *mutationFlags) graceFlag(cmd *cobra.Command, name string) {

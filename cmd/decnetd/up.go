@@ -207,6 +207,11 @@ func (f *upFlags) detect(opt *fleet.Options) error {
 		opt.Interface, opt.Subnet, opt.Gateway = said.Interface, said.Subnet, said.Gateway
 		opt.Subnet6, opt.Gateway6 = said.Subnet6, said.Gateway6
 	}
+	return surroundings(opt)
+}
+
+// surroundings fills in what is not said of the LAN.
+func surroundings(opt *fleet.Options) error {
 	found, err := lan.Detect(opt.Interface)
 	if err != nil {
 		if opt.Interface != "" && opt.Subnet.IsValid() {
