@@ -320,6 +320,14 @@ func (s *state) open(ctx context.Context) (store.Repository, error) {
 	if err := makeData(s.data); err != nil {
 		return nil, err
 	}
+	// What is in the directory beside a database elsewhere shows whose it is.
+	mark, err := os.OpenFile(filepath.Join(s.data, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err == nil {
+		err = mark.Close()
+	}
+	if err != nil {
+		return nil, err
+	}
 	return src.Open(ctx)
 }
 

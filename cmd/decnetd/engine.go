@@ -35,11 +35,16 @@ func (f *engineFlags) find(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.host, "engine", "", "address of the container engine (default: DOCKER_HOST, or unix:///var/run/docker.sock)")
 }
 
+// program adds the flag for what containers run.
+func (f *engineFlags) program(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&f.pot, "pot", "", "the program "+pot.Executable+", which containers run (default: beside this program, or in PATH)")
+}
+
 // make adds the flags of commands that make containers.
 func (f *engineFlags) make(cmd *cobra.Command) {
 	f.find(cmd)
+	f.program(cmd)
 	flags := cmd.Flags()
-	flags.StringVar(&f.pot, "pot", "", "the program "+pot.Executable+", which containers run (default: beside this program, or in PATH)")
 	flags.BoolVar(&f.replace, "replace-network", false, "replace a network of the fleet that has another driver or subnet, with all that is on it")
 	flags.BoolVar(&f.noCache, "no-cache", false, "build all images anew")
 	flags.BoolVar(&f.pull, "pull", false, "pull images that are not built, even those that exist")

@@ -96,6 +96,7 @@ func newRoot(std streams, env func(string) string) *cobra.Command {
 		newTeardown(env),
 		newStatus(env),
 		newMutate(env),
+		newCollect(env),
 		newCompose(),
 		newServices(),
 		newArchetypes(),

@@ -52,7 +52,8 @@ func newMutate(env func(string) string) *cobra.Command {
 		},
 	}
 	f.state.flags(cmd)
-	f.engine.make(cmd)
+	f.engine.find(cmd)
+	f.engine.program(cmd)
 	f.mutation.graceFlag(cmd, "grace")
 	cmd.Flags().StringSliceVar(&f.deckies, "decky", nil, "names of deckies to change now, separated by commas")
 	cmd.Flags().BoolVar(&f.all, "all", false, "change every decky now")

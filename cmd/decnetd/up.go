@@ -43,6 +43,7 @@ type upFlags struct {
 	probeAllow []string
 	maxConns   int
 	mutation   mutationFlags
+	engine     engineFlags
 
 	planned bool   // a flag that says which deckies there are was given
 	moved   bool   // a flag that says where they are was given
@@ -70,7 +71,7 @@ func newUp(env func(string) string) *cobra.Command {
 			for _, name := range []string{"base-ip", "interface", "subnet", "gateway", "subnet6", "gateway6"} {
 				f.moved = f.moved || cmd.Flags().Changed(name)
 			}
-			if f.runtime == "local" && !cmd.Flags().Changed("port-offset") {
+			if f.runtime == runtimeLocal && !cmd.Flags().Changed("port-offset") {
 				f.portOffset = local.PortOffset()
 			}
 			if err := f.mutation.check(cmd); err != nil {
@@ -100,7 +101,7 @@ func newUp(env func(string) string) *cobra.Command {
 	flags.StringSliceVar(&f.services, "services", nil, "services of all deckies, separated by commas")
 	flags.BoolVar(&f.randomise, "randomize-services", false, "one to three services at random for each decky")
 	flags.StringVar(&f.seed, "seed", "", "makes the fleet reproducible (default: random, then kept)")
-	flags.StringVar(&f.runtime, "runtime", "local", "where deckies live: local, or lan: each with a MAC address and an address of its own (Linux, root)")
+	flags.StringVar(&f.runtime, "runtime", "local", "where deckies live: local; lan: each with a MAC address and an address of its own (Linux, root); docker: the same, in containers, which keep running")
 	flags.StringVar(&f.iface, "interface", "", "lan: interface of this machine towards the LAN (default: that of the default route)")
 	flags.StringVar(&f.subnet, "subnet", "", "lan: subnet of the deckies (default: that of the interface)")
 	flags.StringVar(&f.gateway, "gateway", "", "lan: default route of the deckies (default: that of this machine)")
@@ -112,6 +113,8 @@ func newUp(env func(string) string) *cobra.Command {
 	flags.StringVar(&f.logTarget, "log-target", "", "also forward every event as RFC 5424 over TCP to HOST:PORT, or tls:HOST:PORT")
 	flags.BoolVar(&f.probe, "probe", false, "probe attackers back: JARM, HASSH and TCP, each address once")
 	flags.StringSliceVar(&f.probeAllow, "probe-allow", nil, "networks that may be probed, separated by commas (default: all but special and own ones)")
+	f.engine.find(cmd)
+	f.engine.program(cmd)
 	f.mutation.flags(cmd)
 	flags.IntVar(&f.maxConns, "max-conns", 0, "open connections of one service of one decky (default 256)")
 	return cmd
@@ -123,11 +126,12 @@ func (f *upFlags) check() error {
 		return errors.New("--config says which deckies there are: it takes no --deckies, --archetype, --services, --randomize-services or --seed")
 	}
 	switch f.runtime {
-	case "local", "lan":
-	case "docker":
-		return errors.New("--runtime docker is not part of this version: only local and lan are")
+	case runtimeLocal, runtimeLAN, runtimeDocker:
 	default:
-		return fmt.Errorf("--runtime must be local or lan, not %q", f.runtime)
+		return fmt.Errorf("--runtime must be local, lan or docker, not %q", f.runtime)
+	}
+	if f.runtime != runtimeDocker && (f.engine.host != "" || f.engine.pot != "") {
+		return errors.New("--engine and --pot are for --runtime docker")
 	}
 	if _, err := f.place(); err != nil {
 		return err
@@ -160,7 +164,7 @@ func (f *upFlags) check() error {
 
 // place returns what the flags say of where the deckies are.
 func (f *upFlags) place() (opt fleet.Options, err error) {
-	onLAN := f.runtime == "lan"
+	onLAN := f.runtime != runtimeLocal
 	if f.baseIP != "" {
 		if opt.First, err = netip.ParseAddr(f.baseIP); err != nil || opt.First.Zone() != "" || opt.First.IsUnspecified() || opt.First.IsMulticast() {
 			return opt, fmt.Errorf("--base-ip: %q is not the IP address of a machine", f.baseIP)
@@ -168,7 +172,7 @@ func (f *upFlags) place() (opt fleet.Options, err error) {
 	}
 	if !onLAN {
 		if f.network() {
-			return opt, errors.New("--interface, --subnet, --gateway, --subnet6 and --gateway6 are for --runtime lan")
+			return opt, errors.New("--interface, --subnet, --gateway, --subnet6 and --gateway6 are for --runtime lan and docker")
 		}
 		return opt, nil
 	}
@@ -247,6 +251,11 @@ func (f *upFlags) allowed() ([]netip.Prefix, error) {
 	return list, nil
 }
 
+// continues reports whether last can live where the flags say.
+func (f *upFlags) continues(last decnet.Fleet, mode string) bool {
+	return last.Mode == mode || f.runtime == runtimeDocker && last.Mode == fleet.ModeIPVLAN
+}
+
 // plan returns the fleet that is asked for: that of the INI file, that of the flags, that
 // of the last time, or the default. A fleet keeps its seed from one start to the next, and
 // with it the keys and the bait of its deckies.
@@ -257,7 +266,7 @@ func (f *upFlags) plan(registry *services.Registry, last decnet.Fleet) (decnet.F
 	}
 	opt.Now, opt.Seed, opt.MutateInterval = time.Now, cmp.Or(f.seed, last.Seed), f.mutation.every
 	mode := cmp.Or(opt.Mode, fleet.ModeLocal)
-	if f.config == "" && !f.planned && !f.moved && len(last.Deckies) > 0 && last.Mode == mode {
+	if f.config == "" && !f.planned && !f.moved && len(last.Deckies) > 0 && f.continues(last, mode) {
 		return f.mutation.of(last), nil
 	}
 	if mode == fleet.ModeMACVLAN {

@@ -13,6 +13,7 @@ import (
 	"github.com/decnet/decnet"
 	"github.com/decnet/decnet/fleet"
 	"github.com/decnet/decnet/services"
+	"github.com/decnet/decnet/store"
 )
 
 // MutatorOptions says how a Mutator works. The zero value is usable.
@@ -29,6 +30,9 @@ type MutatorOptions struct {
 	// Postponed is called when a decky is put off, once until it has changed. nil: nobody
 	// is told.
 	Postponed func(decky string, sessions int, until time.Time)
+	// Seen is called with what is deployed, at first and when Run finds it changed, by
+	// whomever. nil: nobody is told.
+	Seen func(decnet.Fleet)
 	// Retry is the wait after a mutation that failed. It doubles with every failure, up to
 	// 64 times. 0: one minute.
 	Retry time.Duration
@@ -48,10 +52,19 @@ func NewMutator(d *Deployment, reg *services.Registry, opt MutatorOptions) *Muta
 	opt.Grace = cmp.Or(opt.Grace, 10*time.Minute)
 	opt.Poll = cmp.Or(opt.Poll, 2*time.Second)
 	opt.Retry = cmp.Or(opt.Retry, time.Minute)
+	if opt.Seen == nil {
+		opt.Seen = func(decnet.Fleet) {}
+	}
 	if opt.Postponed == nil {
 		opt.Postponed = func(string, int, time.Time) {}
 	}
 	return &Mutator{d: d, reg: reg, opt: opt, log: d.opt.Log}
+}
+
+// round is what Run keeps from one look at the document to the next.
+type round struct {
+	trials map[string]*trial
+	seen   *decnet.Fleet
 }
 
 // trial is what Run knows of a decky that has not changed yet.
@@ -66,10 +79,10 @@ type trial struct {
 func (m *Mutator) Run(ctx context.Context) error {
 	tick := time.NewTicker(m.opt.Poll)
 	defer tick.Stop()
-	trials := make(map[string]*trial)
+	r := round{trials: make(map[string]*trial)}
 	var last error
 	for {
-		err := m.round(ctx, trials)
+		err := m.look(ctx, &r)
 		if err != nil && ctx.Err() == nil && (last == nil || err.Error() != last.Error()) {
 			m.log.Error("mutation", "err", err)
 		}
@@ -91,14 +104,21 @@ type candidate struct {
 	request string
 }
 
-func (m *Mutator) round(ctx context.Context, trials map[string]*trial) error {
+func (m *Mutator) look(ctx context.Context, r *round) error {
 	doc, err := m.d.Document(ctx)
 	if err != nil {
 		return err
 	}
-	if err := m.tell(ctx, doc); err != nil {
-		return err
+	if r.seen == nil || !fleet.Compare(*r.seen, doc.Fleet).Empty() {
+		r.seen = &doc.Fleet
+		m.opt.Seen(doc.Fleet)
 	}
+	if m.opt.Sink != nil {
+		if err := Tell(ctx, m.d.state, m.opt.Sink); err != nil {
+			return err
+		}
+	}
+	trials := r.trials
 	for name := range trials {
 		if doc.index(name) < 0 {
 			delete(trials, name)
@@ -293,31 +313,31 @@ func (m *Mutator) mutate(ctx context.Context, c candidate, failures int) (Mutati
 		return Mutation{}, errors.Join(err, m.answer(ctx, c.request, err))
 	}
 	m.log.Info("mutated", "decky", mutation.Decky, "old", mutation.Old, "new", mutation.New, "trigger", string(mutation.Trigger))
-	doc, err := m.d.Document(ctx)
-	if err == nil {
-		err = m.tell(ctx, doc)
+	if m.opt.Sink == nil {
+		return mutation, nil
 	}
-	if err != nil {
+	if err := Tell(ctx, m.d.state, m.opt.Sink); err != nil {
 		m.log.Warn("a mutation is told of later", "err", err)
 	}
 	return mutation, nil
 }
 
-// tell makes events of the mutations in doc, if there is a sink.
-func (m *Mutator) tell(ctx context.Context, doc Document) error {
-	if m.opt.Sink == nil || len(doc.Untold) == 0 {
-		return nil
+// Tell makes events of the mutations in the document that nobody has told of. It is for a
+// process that has a sink and no Mutator.
+func Tell(ctx context.Context, s store.State, sink decnet.Sink) error {
+	doc, err := Read(ctx, s)
+	if err != nil || len(doc.Untold) == 0 {
+		return err
 	}
 	var told []Mutation
-	_, err := update(ctx, m.d.state, func(doc *Document) error {
+	if _, err := update(ctx, s, func(doc *Document) error {
 		told, doc.Untold = doc.Untold, nil
 		return nil
-	})
-	if err != nil {
+	}); err != nil {
 		return err
 	}
 	for _, u := range told {
-		m.opt.Sink.Emit(u.event())
+		sink.Emit(u.event())
 	}
 	return nil
 }
