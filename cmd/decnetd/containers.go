@@ -49,23 +49,22 @@ type announced struct {
 
 // Run implements collector.Source.
 func (s announced) Run(ctx context.Context, spool collector.Spool) error {
-	return s.Source.Run(ctx, &announcing{Spool: spool, sink: s.sink})
+	return s.Source.Run(ctx, announcing{Spool: spool, sink: s.sink})
 }
 
-// announcing is the spool of an announced source, which delivers from one goroutine.
+// announcing is the spool of an announced source.
 type announcing struct {
 	collector.Spool
 	sink decnet.Sink
-	dec  rfc5424.Decoder
 }
 
 // Deliver implements collector.Spool.
-func (s *announcing) Deliver(lines []string, positions ...collector.Position) error {
+func (s announcing) Deliver(lines []string, positions ...collector.Position) error {
 	if err := s.Spool.Deliver(lines, positions...); err != nil {
 		return err
 	}
 	for _, l := range lines {
-		if e, err := s.dec.Decode(l); err == nil {
+		if e, err := rfc5424.Parse(l); err == nil {
 			s.sink.Emit(e)
 		}
 	}
