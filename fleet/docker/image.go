@@ -28,6 +28,7 @@ type imageWork struct {
 	Step
 	build   types.BuildConfig
 	context func(*tar.Writer) error // nil: it is pulled
+	never   bool                    // it must not be pulled
 }
 
 // imagesFor returns what is to be done before the containers of doc can be made, and the
@@ -48,6 +49,7 @@ func (r *Runtime) imagesFor(ctx context.Context, doc *compose.Document, pot *pot
 			w.build.Labels = types.Labels(merged(s.Build.Labels, types.Labels{labelContext: s.Build.Context}))
 			w.context = func(t *tar.Writer) error { return writeFiles(t, files) }
 		}
+		w.never = w.context == nil && s.PullPolicy == types.PullPolicyNever
 		wanted[s.Image] = w
 	}
 	ids = make(map[string]string)
@@ -55,11 +57,13 @@ func (r *Runtime) imagesFor(ctx context.Context, doc *compose.Document, pot *pot
 		w := wanted[name]
 		id, labels, err := r.engine.image(ctx, name)
 		switch {
+		case errors.Is(err, decnet.ErrNotFound) && w.never:
+			return nil, nil, fmt.Errorf("image %s does not exist, and nothing says what it is built from: %w", name, decnet.ErrNotFound)
 		case errors.Is(err, decnet.ErrNotFound):
 			w.Reason = "the engine does not have it"
 		case err != nil:
 			return nil, nil, fmt.Errorf("image %s: %w", name, err)
-		case w.context != nil && r.opt.NoCache, w.context == nil && r.opt.Pull:
+		case w.context != nil && r.opt.NoCache, w.context == nil && r.opt.Pull && !w.never:
 			w.Reason = "on request"
 		case w.context != nil && labels[labelContext] != w.build.Labels[labelContext]:
 			w.Reason = "what it is built from changed"

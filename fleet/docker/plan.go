@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -157,13 +158,15 @@ func (r *Runtime) unknown(p *plan, seen map[string]details) []string {
 	if r.opt.Probe < 0 || !r.engine.local() {
 		return nil
 	}
-	known := make(map[string]bool)
+	known := map[netip.Addr]bool{{}: true}
 	for _, d := range seen {
-		known[d.addr] = true
+		for _, a := range d.addrs {
+			known[a] = true
+		}
 	}
 	var names []string
 	for _, d := range p.deckies {
-		if d.holder.Step != nil && !known[d.decky.Addr.String()] {
+		if d.holder.Step != nil && !(known[d.decky.Addr] && known[d.decky.Addr6]) {
 			names = append(names, d.decky.Name)
 		}
 	}
