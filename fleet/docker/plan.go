@@ -1,6 +1,7 @@
 package docker
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/decnet/decnet"
 	"github.com/decnet/decnet/fleet/compose"
+	"github.com/decnet/decnet/fleet/pot"
 )
 
 const labelHash = "com.docker.compose.config-hash"
@@ -73,20 +75,15 @@ func (r *Runtime) Document(f decnet.Fleet) (*compose.Document, error) {
 	return doc, err
 }
 
-func (r *Runtime) document(f decnet.Fleet) (*compose.Document, *potImage, error) {
-	pot, err := r.potImage()
+func (r *Runtime) document(f decnet.Fleet) (*compose.Document, pot.Image, error) {
+	built, err := r.potImage()
 	if err != nil {
-		return nil, nil, err
+		return nil, built, err
 	}
 	opt := r.opt.Compose
-	if pot != nil {
-		opt.Image = pot.name
-	}
+	opt.Image = cmp.Or(opt.Image, built.Name)
 	doc, err := compose.New(r.reg, f, opt)
-	if err != nil {
-		return nil, nil, err
-	}
-	return doc, pot, nil
+	return doc, built, err
 }
 
 // owns reports whether a container is one of the fleet.
@@ -94,7 +91,7 @@ func (r *Runtime) owns(c existing) bool { return c.labels[compose.LabelFleet] ==
 
 func (r *Runtime) plan(ctx context.Context, f decnet.Fleet) (*plan, error) {
 	p := &plan{fleet: f}
-	doc, pot, err := r.document(f)
+	doc, built, err := r.document(f)
 	if err != nil {
 		return nil, err
 	}
@@ -116,7 +113,7 @@ func (r *Runtime) plan(ctx context.Context, f decnet.Fleet) (*plan, error) {
 		return nil, err
 	}
 	ids := make(map[string]string)
-	if p.images, ids, err = r.imagesFor(ctx, doc, pot); err != nil {
+	if p.images, ids, err = r.imagesFor(ctx, doc, built); err != nil {
 		return nil, err
 	}
 	seen, err := r.seen(ctx, there)

@@ -21,7 +21,7 @@ type relay struct {
 	Host string
 
 	mu       sync.Mutex
-	requests []string                                    // method, path and body
+	requests []string                                   // method, path and body
 	answer   func(w http.ResponseWriter, r string) bool // reports whether it did
 }
 
