@@ -32,7 +32,7 @@ type Options struct {
 	External bool
 
 	// Image has decnet-pot as its entry point. "": DefaultImage, which is built on the
-	// machine and never pulled.
+	// machine and never pulled, as is a tag of it.
 	Image string
 
 	// File is where the document is to be, an absolute path; "": nowhere. It goes into

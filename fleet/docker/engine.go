@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -130,17 +131,15 @@ func (e engine) containers(ctx context.Context) ([]existing, error) {
 
 // details is what only a look at one container tells.
 type details struct {
-	running    bool
-	pid        int // of its first process, as the engine's machine counts
-	started    time.Time
-	ended      time.Time
-	restarts   int
-	failure    string // why it does not run as it should
-	hostname   string
-	env        []string
-	addr       string // of a holder
-	exposed    []string
-	restarting bool
+	running  bool
+	pid      int // of its first process, as the engine's machine counts
+	started  time.Time
+	ended    time.Time
+	restarts int
+	failure  string // why it does not run as it should
+	hostname string
+	env      []string
+	addrs    []netip.Addr // of a holder, IPv4 first
 }
 
 func (e engine) inspect(ctx context.Context, id string) (details, error) {
@@ -153,7 +152,7 @@ func (e engine) inspect(ctx context.Context, id string) (details, error) {
 	}
 	s := c.State
 	d := details{
-		running: s.Running && !s.Paused && !s.Restarting, restarting: s.Restarting, restarts: c.RestartCount,
+		running: s.Running && !s.Paused && !s.Restarting, restarts: c.RestartCount,
 		pid: s.Pid, hostname: c.Config.Hostname, env: c.Config.Env,
 	}
 	// The engine writes a zero time for what has not happened, and it is always RFC 3339.
@@ -176,8 +175,13 @@ func (e engine) inspect(ctx context.Context, id string) (details, error) {
 	}
 	if c.NetworkSettings != nil {
 		for _, n := range c.NetworkSettings.Networks {
-			if n != nil && n.IPAMConfig != nil {
-				d.addr = cmp.Or(n.IPAMConfig.IPv4Address, n.IPAMConfig.IPv6Address)
+			if n == nil || n.IPAMConfig == nil {
+				continue
+			}
+			for _, text := range []string{n.IPAMConfig.IPv4Address, n.IPAMConfig.IPv6Address} {
+				if a, err := netip.ParseAddr(text); err == nil {
+					d.addrs = append(d.addrs, a)
+				}
 			}
 		}
 	}

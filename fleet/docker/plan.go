@@ -1,10 +1,12 @@
 package docker
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"maps"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -14,6 +16,7 @@ import (
 
 	"github.com/decnet/decnet"
 	"github.com/decnet/decnet/fleet/compose"
+	"github.com/decnet/decnet/fleet/pot"
 )
 
 const labelHash = "com.docker.compose.config-hash"
@@ -72,20 +75,15 @@ func (r *Runtime) Document(f decnet.Fleet) (*compose.Document, error) {
 	return doc, err
 }
 
-func (r *Runtime) document(f decnet.Fleet) (*compose.Document, *potImage, error) {
-	pot, err := r.potImage()
+func (r *Runtime) document(f decnet.Fleet) (*compose.Document, pot.Image, error) {
+	built, err := r.potImage()
 	if err != nil {
-		return nil, nil, err
+		return nil, built, err
 	}
 	opt := r.opt.Compose
-	if pot != nil {
-		opt.Image = pot.name
-	}
+	opt.Image = cmp.Or(opt.Image, built.Name)
 	doc, err := compose.New(r.reg, f, opt)
-	if err != nil {
-		return nil, nil, err
-	}
-	return doc, pot, nil
+	return doc, built, err
 }
 
 // owns reports whether a container is one of the fleet.
@@ -93,7 +91,7 @@ func (r *Runtime) owns(c existing) bool { return c.labels[compose.LabelFleet] ==
 
 func (r *Runtime) plan(ctx context.Context, f decnet.Fleet) (*plan, error) {
 	p := &plan{fleet: f}
-	doc, pot, err := r.document(f)
+	doc, built, err := r.document(f)
 	if err != nil {
 		return nil, err
 	}
@@ -115,7 +113,7 @@ func (r *Runtime) plan(ctx context.Context, f decnet.Fleet) (*plan, error) {
 		return nil, err
 	}
 	ids := make(map[string]string)
-	if p.images, ids, err = r.imagesFor(ctx, doc, pot); err != nil {
+	if p.images, ids, err = r.imagesFor(ctx, doc, built); err != nil {
 		return nil, err
 	}
 	seen, err := r.seen(ctx, there)
@@ -157,13 +155,15 @@ func (r *Runtime) unknown(p *plan, seen map[string]details) []string {
 	if r.opt.Probe < 0 || !r.engine.local() {
 		return nil
 	}
-	known := make(map[string]bool)
+	known := map[netip.Addr]bool{{}: true}
 	for _, d := range seen {
-		known[d.addr] = true
+		for _, a := range d.addrs {
+			known[a] = true
+		}
 	}
 	var names []string
 	for _, d := range p.deckies {
-		if d.holder.Step != nil && !known[d.decky.Addr.String()] {
+		if d.holder.Step != nil && !(known[d.decky.Addr] && known[d.decky.Addr6]) {
 			names = append(names, d.decky.Name)
 		}
 	}

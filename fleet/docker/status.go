@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -43,7 +42,12 @@ func (r *Runtime) Present(ctx context.Context) ([]fleet.DeckyStatus, error) {
 	for _, name := range slices.Sorted(maps.Keys(seen)) {
 		holder := seen[name][""]
 		d := fleet.DeckyStatus{Name: name, Hostname: holder.hostname}
-		d.Addr, _ = netip.ParseAddr(holder.addr) // "": there is no holder
+		if len(holder.addrs) > 0 {
+			d.Addr = holder.addrs[0]
+		}
+		if len(holder.addrs) > 1 {
+			d.Addr6 = holder.addrs[1]
+		}
 		for _, service := range slices.Sorted(maps.Keys(seen[name])) {
 			if service == "" {
 				continue
@@ -74,7 +78,7 @@ func (r *Runtime) StatusOf(ctx context.Context, f decnet.Fleet) ([]fleet.DeckySt
 		if err != nil {
 			return nil, fmt.Errorf("docker: %s: %w", d.Name, err)
 		}
-		status := fleet.DeckyStatus{Name: d.Name, Addr: d.Addr, Hostname: d.Hostname}
+		status := fleet.DeckyStatus{Name: d.Name, Addr: d.Addr, Addr6: d.Addr6, Hostname: d.Hostname}
 		for _, service := range slices.Sorted(slices.Values(d.Services)) {
 			s := state(service, seen[d.Name])
 			s.Ports = ports[service]

@@ -74,7 +74,7 @@ var rules = map[string]rule{
 	"fleet/local":            {floor: 3},
 	"collector/dockerlogs":   {floor: 3, outside: []string{"github.com/docker/docker", "github.com/fsnotify/fsnotify"}},
 	"fleet/compose":          {floor: 3, outside: []string{"github.com/compose-spec/compose-go/v2", "github.com/distribution/reference"}},
-	"fleet/docker":           {floor: 3, peers: []string{"fleet/compose", "fleet/lan"}, outside: []string{"github.com/docker/docker", "github.com/compose-spec/compose-go/v2", "github.com/containerd/errdefs", "github.com/vishvananda/netlink", "golang.org/x/sync", "golang.org/x/sys"}},
+	"fleet/docker":           {floor: 3, peers: []string{"fleet/compose", "fleet/lan", "fleet/pot"}, outside: []string{"github.com/docker/docker", "github.com/compose-spec/compose-go/v2", "github.com/containerd/errdefs", "github.com/vishvananda/netlink", "golang.org/x/sync", "golang.org/x/sys"}},
 	"fleet/lan":              {floor: 3, outside: []string{"github.com/vishvananda/netlink", "golang.org/x/sync", "golang.org/x/sys"}},
 	"api":                    {floor: 3, outside: []string{"github.com/golang-jwt/jwt/v5", "golang.org/x/crypto", "golang.org/x/time", "github.com/hashicorp/golang-lru/v2", "github.com/google/uuid"}},
 
