@@ -79,6 +79,11 @@ func (r *Runtime) planned(ctx context.Context, f decnet.Fleet) (p *plan, err err
 
 // prepare does what touches no decky.
 func (r *Runtime) prepare(ctx context.Context, p *plan) error {
+	if r.engine.local() {
+		if err := p.doc.MakeDirectories(); err != nil {
+			return err
+		}
+	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(builders)
 	if len(p.probe) > 0 {
