@@ -191,8 +191,21 @@ type Container struct {
 	Context fs.FS  // embedded build context with a Dockerfile, whose ARG BASE_IMAGE is the decky's distribution
 	Env     map[string]string
 	CapAdd  []string // capabilities beside none, such as "SETUID"; those that reach the host or around the egress lock are refused
-	Tmpfs   []string // directories that are writable and in memory
+	Tmpfs   []Tmpfs
 	Volumes []Volume
+
+	// Init is the file at the top of Context into which the composer puts the executable of cmd/decnet-init, which
+	// the Dockerfile makes the first process of a real daemon's container; "": nowhere.
+	Init string
+}
+
+// Tmpfs is a directory of a Container that is writable and in memory: it is empty when the
+// container starts, and what is in it counts as memory of the container.
+type Tmpfs struct {
+	Dir  string      // an absolute path in the container
+	Size int64       // bytes; 0: 16 MiB
+	Mode fs.FileMode // permissions, with fs.ModeSticky where wanted; 0: those of /tmp
+	Exec bool        // programs in it can be run
 }
 
 // Volume is one mount of a Container.
