@@ -183,6 +183,20 @@ type Containerizer interface {
 	Container(Config) (Container, error)
 }
 
+// Contained reports whether svc, set as cfg says, needs a container of its own, so that New
+// does not serve. The error is that of Config.Check, or of Container.
+func Contained(svc Service, cfg Config) (bool, error) {
+	asks, ok := svc.(Containerizer)
+	if !ok {
+		return false, nil
+	}
+	if _, err := cfg.Check(svc.Info()); err != nil {
+		return false, err
+	}
+	c, err := asks.Container(cfg)
+	return c.Image != "" || c.Context != nil, err
+}
+
 // Container is a neutral description of a container. Networking is absent on purpose:
 // the composer injects it. The root file system is read-only; what is written goes to
 // Tmpfs or Volumes.

@@ -24,6 +24,9 @@ func (s *server) boot() error {
 			return err
 		}
 	}
+	if err := os.MkdirAll("/run/sshd", 0o755); err != nil { // sshd locks up there who has not logged in
+		return err
+	}
 	files, err := s.files()
 	if err != nil {
 		return err

@@ -21,7 +21,7 @@ const rsaBits = 3072
 // files are those that make this machine another one than the next: its keys, and what
 // people look for who break in. They follow from the seed of the decky.
 func (s *server) files() ([]file, error) {
-	list := s.bait()
+	list := s.leftovers()
 	if s.program.info.Name == "ssh" {
 		hostKeys, err := s.hostKeys()
 		if err != nil {
@@ -31,7 +31,7 @@ func (s *server) files() ([]file, error) {
 	}
 	return append(list,
 		file{name: "/run/utmp", mode: 0o664}, file{name: "/var/log/wtmp", mode: 0o664}, file{name: "/var/log/btmp", mode: 0o660},
-		file{name: "/var/log/lastlog", mode: 0o664}, file{name: "/run/sshd/.keep", mode: 0o644},
+		file{name: "/var/log/lastlog", mode: 0o664},
 		file{name: "/etc/machine-id", mode: 0o444, text: s.env.Identity.Hex("machine-id", 32) + "\n"},
 	), nil
 }
@@ -60,10 +60,10 @@ func (s *server) hostKeys() ([]file, error) {
 	return list, nil
 }
 
-// bait is what people leave lying about.
-func (s *server) bait() []file {
+// leftovers are what people leave lying about.
+func (s *server) leftovers() []file {
 	id := s.env.Identity
-	r := id.Rand("real bait")
+	r := id.Rand("leftovers")
 	project := pick(r, "billing", "intranet", "warehouse", "orders", "helpdesk", "payroll")
 	db, store := neighbour(id.Addr, 40+r.IntN(60)), neighbour(id.Addr, 110+r.IntN(80))
 	password, key, copyPassword := secret(r), token(r, 40), secret(r)

@@ -31,7 +31,7 @@ func programOf(service string) (program, error) {
 	case "ssh":
 		return program{
 			path: "/usr/sbin/sshd",
-			args: []string{"sshd", "-i", "-o", "LogLevel=DEBUG2", "-o", "Subsystem=sftp /usr/lib/openssh/sftp-server -l INFO"},
+			args: []string{"sshd", "-i", "-o", "LogLevel=DEBUG2"},
 			info: services.Info{Name: service, Ports: []services.Port{{Network: "tcp", Number: 22}}, Keys: keys},
 		}, nil
 	case "telnet":
