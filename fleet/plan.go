@@ -456,14 +456,23 @@ func (p *planner) checkConfig(d *draft, decky decnet.Decky) error {
 		if err != nil {
 			return d.fault("services", err)
 		}
-		if _, custom := svc.(Custom); custom {
-			_, err = cfg.Check(svc.Info())
-		} else {
-			_, err = svc.New(services.Env{Decky: decky.Name, Identity: id}, cfg)
-		}
-		if err != nil {
+		if err := checkConfig(svc, services.Env{Decky: decky.Name, Identity: id}, cfg); err != nil {
 			return d.fault("."+name, err)
 		}
 	}
 	return nil
+}
+
+// checkConfig says why svc cannot be set as cfg says. Only what serves in this process is
+// made to try.
+func checkConfig(svc services.Service, env services.Env, cfg services.Config) error {
+	if _, custom := svc.(Custom); custom {
+		_, err := cfg.Check(svc.Info())
+		return err
+	}
+	contained, err := services.Contained(svc, cfg)
+	if err == nil && !contained {
+		_, err = svc.New(env, cfg)
+	}
+	return err
 }

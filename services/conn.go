@@ -152,6 +152,13 @@ func (c *Conn) Received() int64 { return c.received.Load() }
 // Sent returns the number of bytes sent so far.
 func (c *Conn) Sent() int64 { return c.sent.Load() }
 
+// Count adds bytes that went past Read and Write, because another process was handed the
+// connection.
+func (c *Conn) Count(received, sent int64) {
+	c.received.Add(received)
+	c.sent.Add(sent)
+}
+
 func (c *Conn) keepOpening(p []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

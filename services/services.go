@@ -190,6 +190,20 @@ type Containerizer interface {
 	Container(Config) (Container, error)
 }
 
+// Contained reports whether svc, set as cfg says, needs a container of its own, so that New
+// does not serve. The error is that of Config.Check, or of Container.
+func Contained(svc Service, cfg Config) (bool, error) {
+	asks, ok := svc.(Containerizer)
+	if !ok {
+		return false, nil
+	}
+	if _, err := cfg.Check(svc.Info()); err != nil {
+		return false, err
+	}
+	c, err := asks.Container(cfg)
+	return c.Image != "" || c.Context != nil, err
+}
+
 // Container is a neutral description of a container. Networking is absent on purpose:
 // the composer injects it. The root file system is read-only; what is written goes to
 // Tmpfs or Volumes.
@@ -198,8 +212,21 @@ type Container struct {
 	Context fs.FS  // embedded build context with a Dockerfile, whose ARG BASE_IMAGE is the decky's distribution
 	Env     map[string]string
 	CapAdd  []string // capabilities beside none, such as "SETUID"; those that reach the host or around the egress lock are refused
-	Tmpfs   []string // directories that are writable and in memory
+	Tmpfs   []Tmpfs
 	Volumes []Volume
+
+	// Init is the file at the top of Context into which the composer puts the executable of cmd/decnet-init, which
+	// the Dockerfile makes the first process of a real daemon's container; "": nowhere.
+	Init string
+}
+
+// Tmpfs is a directory of a Container that is writable and in memory: it is empty when the
+// container starts, and what is in it counts as memory of the container.
+type Tmpfs struct {
+	Dir  string      // an absolute path in the container
+	Size int64       // bytes; 0: 16 MiB
+	Mode fs.FileMode // permissions, with fs.ModeSticky where wanted; 0: those of /tmp
+	Exec bool        // programs in it can be run
 }
 
 // Volume is one mount of a Container.

@@ -35,6 +35,9 @@ type Options struct {
 	// machine and never pulled, as is a tag of it.
 	Image string
 
+	// Init is the executable of cmd/decnet-init. nil: a service that needs it is refused.
+	Init []byte
+
 	// File is where the document is to be, an absolute path; "": nowhere. It goes into
 	// labels, and build contexts are beside it.
 	File string

@@ -18,7 +18,7 @@ func TestContainerFragments(t *testing.T) {
 		Image:  "example/odd:1",
 		Env:    map[string]string{"MODE": "${HOME} {{ .Node }}\n- x: y", "HOSTNAME": "other"},
 		CapAdd: []string{"SETUID", "CHOWN"},
-		Tmpfs:  []string{"/var/log", "/tmp"},
+		Tmpfs:  []services.Tmpfs{{Dir: "/var/log"}, {Dir: "/tmp", Size: 1 << 20, Mode: 0o755, Exec: true}},
 		Volumes: []services.Volume{
 			{Source: "/srv/odd", Target: "/data", ReadOnly: true},
 			{Source: "spool", Target: "/var/spool"},
@@ -63,8 +63,8 @@ func TestContainerFragments(t *testing.T) {
 
 	for name, c := range map[string]services.Container{
 		"volume":                     {Volumes: []services.Volume{{Source: "../x", Target: "/x"}}},
-		"tmpfs":                      {Tmpfs: []string{"/x:exec"}},
-		"mount on":                   {Tmpfs: []string{"relative"}},
+		"tmpfs":                      {Tmpfs: []services.Tmpfs{{Dir: "/x:exec"}}},
+		"mount on":                   {Tmpfs: []services.Tmpfs{{Dir: "relative"}}},
 		`environment variable "A=B"`: {Env: map[string]string{"A=B": "c"}},
 		"image":                      {Image: "UPPER"},
 	} {

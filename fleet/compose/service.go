@@ -3,9 +3,11 @@ package compose
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -86,11 +88,14 @@ func (t *translation) service(at place, d decnet.Decky, distro fleet.Distro, svc
 	}
 	s := t.within(at, d, limits)
 	s.CapAdd = slices.Sorted(slices.Values(c.CapAdd))
-	for _, dir := range c.Tmpfs {
-		if strings.Contains(dir, ":") {
-			t.fault(at, fmt.Errorf("tmpfs %.80q has a colon: %w", dir, decnet.ErrInvalid))
+	for _, m := range c.Tmpfs {
+		if strings.Contains(m.Dir, ":") {
+			t.fault(at, fmt.Errorf("tmpfs %.80q has a colon: %w", m.Dir, decnet.ErrInvalid))
 		}
-		s.Tmpfs = append(s.Tmpfs, tmpfs(dir))
+		if m.Size < 0 {
+			t.fault(at, fmt.Errorf("tmpfs %.80q of %d bytes: %w", m.Dir, m.Size, decnet.ErrInvalid))
+		}
+		s.Tmpfs = append(s.Tmpfs, tmpfs(m))
 	}
 	for name, v := range c.Env {
 		s.Environment[name] = &v
@@ -102,8 +107,11 @@ func (t *translation) service(at place, d decnet.Decky, distro fleet.Distro, svc
 		if s.User = potUser; len(c.CapAdd) > 0 {
 			s.User = root
 		}
-		s.Tmpfs = append(s.Tmpfs, tmpfs("/tmp"))
+		s.Tmpfs = append(s.Tmpfs, tmpfs(services.Tmpfs{Dir: "/tmp"}))
 	case c.Context != nil:
+		if c, err = t.withInit(c, distro); err != nil {
+			t.fault(at, err)
+		}
 		t.build(&s, at, c, distro)
 	default:
 		s.Image = c.Image
@@ -168,7 +176,7 @@ func (t *translation) custom(at place, d decnet.Decky, c fleet.Custom) types.Ser
 	}
 	s.Environment["HOSTNAME"] = &d.Hostname
 	t.afterLock(&s, at)
-	s.Tmpfs = types.StringList{tmpfs("/run"), tmpfs("/tmp")}
+	s.Tmpfs = types.StringList{tmpfs(services.Tmpfs{Dir: "/run"}), tmpfs(services.Tmpfs{Dir: "/tmp"})}
 	t.guard(at, composed(s), s)
 	return s
 }
@@ -246,7 +254,23 @@ func (t *translation) artifacts(s *types.ServiceConfig, at place) (quota int64) 
 	return t.opt.Quota
 }
 
-func tmpfs(dir string) string { return dir + ":size=16m,mode=1777,noexec,nosuid,nodev" }
+func tmpfs(m services.Tmpfs) string {
+	size, mode, exec := "16m", fs.ModeSticky|0o777, "noexec"
+	if m.Size > 0 {
+		size = strconv.FormatInt(m.Size, 10)
+	}
+	if m.Mode != 0 {
+		mode = m.Mode
+	}
+	if m.Exec {
+		exec = "exec"
+	}
+	perm := mode.Perm()
+	if mode&fs.ModeSticky != 0 {
+		perm |= 0o1000
+	}
+	return fmt.Sprintf("%s:size=%s,mode=%o,%s,nosuid,nodev", m.Dir, size, perm, exec)
+}
 
 func (t *translation) image() string {
 	if t.opt.Image == "" {

@@ -45,6 +45,7 @@ var rules = map[string]rule{
 	"collector/native":           {floor: 1.5},
 	"collector/internal/tail":    {floor: 1.5, outside: []string{"github.com/fsnotify/fsnotify"}},
 
+	"services/daemon":      {floor: 1.8, outside: []string{"golang.org/x/crypto", "golang.org/x/sys"}},
 	"services/*":           {floor: 2},
 	"services/ssh":         {floor: 2, outside: []string{"golang.org/x/crypto"}},
 	"services/ssh/*":       {floor: 1.7, outside: []string{"golang.org/x/crypto", "github.com/pkg/sftp"}},

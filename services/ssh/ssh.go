@@ -17,6 +17,7 @@ import (
 
 	"github.com/decnet/decnet"
 	"github.com/decnet/decnet/services"
+	"github.com/decnet/decnet/services/daemon"
 	"github.com/decnet/decnet/services/internal/login"
 	"github.com/decnet/decnet/services/internal/shell"
 	"github.com/decnet/decnet/services/ssh/internal/transport"
@@ -46,8 +47,14 @@ func (Service) Info() services.Info {
 				Doc: `what follows "SSH-2.0-" in the identification line; empty: as the distribution has it`},
 			services.Key{Name: "keyboard_interactive", Type: services.KeyBool, Default: "false",
 				Doc: "offer keyboard-interactive log-in, which most distributions turn off"},
+			daemon.Key(),
 		),
 	}
+}
+
+// Container describes the container of the real OpenSSH server, where cfg asks for it.
+func (Service) Container(cfg services.Config) (services.Container, error) {
+	return daemon.Container(name, cfg)
 }
 
 // New checks cfg and makes a Server.
@@ -55,6 +62,9 @@ func (Service) New(env services.Env, cfg services.Config) (services.Server, erro
 	env = env.Complete()
 	cfg, err := cfg.Check(Service{}.Info())
 	if err != nil {
+		return nil, err
+	}
+	if err := daemon.Refuse(name, cfg); err != nil {
 		return nil, err
 	}
 	env.Limits = env.Limits.Or(services.Limits{

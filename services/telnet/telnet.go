@@ -21,6 +21,7 @@ import (
 
 	"github.com/decnet/decnet"
 	"github.com/decnet/decnet/services"
+	realdaemon "github.com/decnet/decnet/services/daemon"
 	"github.com/decnet/decnet/services/internal/login"
 	"github.com/decnet/decnet/services/internal/shell"
 )
@@ -48,8 +49,13 @@ func (Service) Info() services.Info {
 			Name: "telnetd", Type: services.KeyEnum, Default: autoDaemon,
 			Enum: []string{autoDaemon, inetutils, netkit, busybox},
 			Doc:  "which program to behave like; auto: the one that the distribution packages",
-		}),
+		}, realdaemon.Key()),
 	}
+}
+
+// Container describes the container of the real telnetd, where cfg asks for it.
+func (Service) Container(cfg services.Config) (services.Container, error) {
+	return realdaemon.Container(name, cfg)
 }
 
 // New checks cfg and makes a Server.
@@ -57,6 +63,9 @@ func (Service) New(env services.Env, cfg services.Config) (services.Server, erro
 	env = env.Complete()
 	cfg, err := cfg.Check(Service{}.Info())
 	if err != nil {
+		return nil, err
+	}
+	if err := realdaemon.Refuse(name, cfg); err != nil {
 		return nil, err
 	}
 	env.Limits = env.Limits.Or(services.Limits{

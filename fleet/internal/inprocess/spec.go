@@ -117,6 +117,12 @@ func (r *Runtime) deckySpecs(reg *services.Registry, d decnet.Decky) ([]spec, er
 		if err != nil {
 			return nil, r.errorf("%s: %w", d.Name, err)
 		}
+		if contained, err := services.Contained(svc, d.Config[name]); err != nil || contained {
+			if err == nil {
+				err = fmt.Errorf("%s needs a container, which this runtime has none of; the docker runtime has: %w", name, decnet.ErrSemantic)
+			}
+			return nil, r.errorf("%s: %w", d.Name, err)
+		}
 		s := spec{
 			id: unitID{d.Name, name}, svc: svc, identity: id, host: host,
 			config: services.Config(maps.Clone(d.Config[name])), ports: ports[name],

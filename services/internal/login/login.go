@@ -121,6 +121,9 @@ func (p *Policy) Users() []string {
 	return slices.DeleteFunc(names, func(n string) bool { return n == "root" })
 }
 
+// Passwords returns the passwords of the accounts that the persona names, by user.
+func (p *Policy) Passwords() map[string]string { return maps.Clone(p.accounts) }
+
 // Try reports whether from gets in as user with password. An empty password never works.
 // What worked once for an attacker goes on working, and with accept=any no other password
 // does for that user, until that attacker changes the password behind the log-in.
@@ -138,6 +141,9 @@ func (p *Policy) Try(from netip.Addr, user, password string) bool {
 	}
 	return p.accept == AcceptAny && p.tryAny(from, user, password)
 }
+
+// Any reports whether who fails often enough gets in.
+func (p *Policy) Any() bool { return p.accept == AcceptAny }
 
 // Closed reports whether nobody gets in, whatever the proof.
 func (p *Policy) Closed() bool { return p.accept == AcceptNobody }

@@ -1,0 +1,96 @@
+package capture
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// maxAncestors bounds the way from a writer to its daemon.
+const maxAncestors = 20
+
+// look reads what there is of a process. One that has ended has a pid alone.
+func look(pid int) process {
+	dir := "/proc/" + strconv.Itoa(pid)
+	p := process{pid: pid}
+	stat, err := os.ReadFile(dir + "/stat")
+	if err != nil {
+		return p
+	}
+	open, end := bytes.IndexByte(stat, '('), bytes.LastIndexByte(stat, ')')
+	if open < 0 || end < open {
+		return p
+	}
+	p.comm = string(stat[open+1 : end])
+	if f := strings.Fields(string(stat[end+1:])); len(f) > 1 {
+		p.parent, _ = strconv.Atoi(f[1])
+	}
+	if title, err := os.ReadFile(dir + "/cmdline"); err == nil {
+		p.title = strings.TrimSpace(strings.ReplaceAll(string(title[:min(len(title), 4<<10)]), "\x00", " "))
+	}
+	if id, err := os.ReadFile(dir + "/loginuid"); err == nil {
+		p.loginUID = strings.TrimSpace(string(id))
+	}
+	status, err := os.ReadFile(dir + "/status")
+	if err == nil {
+		for line := range strings.Lines(string(status)) {
+			if f := strings.Fields(line); len(f) > 2 && f[0] == "Uid:" {
+				p.uid = f[2] // the effective one
+			}
+		}
+	}
+	return p
+}
+
+// daemonOf returns the nearest ancestor of a process that serves a connection, with a zero
+// pid when there is none below the first process of the container.
+func daemonOf(writer process, service string, first int) process {
+	p := writer
+	for range maxAncestors {
+		if p.pid <= 1 || p.pid == first {
+			break
+		}
+		if user, ok := serves(service, p.title); ok {
+			p.user = user
+			return p
+		}
+		p = look(p.parent)
+	}
+	return process{}
+}
+
+// socketsOf returns the inodes of the sockets that a process has open.
+func socketsOf(pid int) []string {
+	names, err := filepath.Glob("/proc/" + strconv.Itoa(pid) + "/fd/*")
+	if err != nil {
+		return nil
+	}
+	var inodes []string
+	for _, name := range names {
+		link, err := os.Readlink(name)
+		if err != nil {
+			continue
+		}
+		if inode, ok := strings.CutPrefix(link, "socket:["); ok {
+			inodes = append(inodes, strings.TrimSuffix(inode, "]"))
+		}
+	}
+	return inodes
+}
+
+// peersOf returns who is connected to a port of the network that a process is in.
+func peersOf(pid int, port uint16) []peer {
+	var peers []peer
+	for _, table := range []string{"tcp", "tcp6"} {
+		text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/net/" + table)
+		if err == nil { // a machine may have no IPv6
+			peers = append(peers, parsePeers(string(text), port)...)
+		}
+	}
+	return peers
+}
+
+// maxUtmp bounds what is read of a file that an intruder can write.
+const maxUtmp = 64 << 10

@@ -1,0 +1,57 @@
+# System-wide .bashrc file for interactive bash(1) shells.
+
+# Command accounting, see logger(1).
+if ! declare -F __acct_log > /dev/null; then
+  __acct_log() {
+    builtin command /usr/bin/logger -S 65000 -p user.info -t bash -- "CMD uid=$UID user=$(builtin command /usr/bin/id -un) src=${SSH_CLIENT%% *} pwd=$PWD cmd=$1" 2>/dev/null
+  }
+  if [ -n "$BASH_EXECUTION_STRING" ]; then
+    __acct_log "$BASH_EXECUTION_STRING"
+  elif [ -n "$PS1" ]; then
+    __acct_pre() {
+      [ -n "$__acct_armed" ] || return 0
+      __acct_armed=
+      local h=$(HISTTIMEFORMAT= builtin history 1)
+      if [ -n "$h" ] && [ "$h" != "$__acct_last" ]; then
+        __acct_last=$h
+        h=${h#"${h%%[![:space:]]*}"}
+        h=${h#*[[:space:]]}
+        __acct_log "${h#"${h%%[![:space:]]*}"}"
+      else
+        __acct_log "${1:-}"
+      fi
+    }
+    __acct_prompt() {
+      local s=$?
+      trap - DEBUG
+      if [ -z "$__acct_start" ]; then
+        __acct_start=1
+        __acct_last=$(HISTTIMEFORMAT= builtin history 1)
+      elif [ -n "$__acct_armed" ] && [ "$(HISTTIMEFORMAT= builtin history 1)" != "$__acct_last" ]; then
+        __acct_pre
+      fi
+      __acct_armed=1
+      return $s
+    }
+    PROMPT_COMMAND='__acct_prompt; trap "__acct_pre \"\$BASH_COMMAND\"" DEBUG'
+    HISTCONTROL=
+    HISTIGNORE=
+    readonly PROMPT_COMMAND HISTCONTROL HISTIGNORE
+    readonly -f __acct_log __acct_pre __acct_prompt
+  fi
+fi
+
+# If not running interactively, don't do anything
+[ -z "$PS1" ] && return
+
+# check the window size after each command and, if necessary,
+# update the values of LINES and COLUMNS.
+shopt -s checkwinsize
+
+# set variable identifying the chroot you work in (used in the prompt below)
+if [ -z "${debian_chroot:-}" ] && [ -r /etc/debian_chroot ]; then
+    debian_chroot=$(cat /etc/debian_chroot)
+fi
+
+# set a fancy prompt (non-color, overwrite the one in /etc/profile)
+PS1='${debian_chroot:+($debian_chroot)}\u@\h:\w\$ '

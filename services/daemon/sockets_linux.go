@@ -1,0 +1,298 @@
+package daemon
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"path"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// The sockets of the machine that the first process serves, where systemd, nscd and
+// systemd-userdbd have theirs.
+const (
+	logSocket   = "/dev/log"
+	cacheSocket = "/run/nscd/socket"
+	authSocket  = "/run/systemd/userdb/io.systemd.DropIn"
+)
+
+// Limits of what comes over the sockets. Whoever is in can send anything.
+const (
+	maxLogLine  = 72 << 10
+	maxRequest  = 8 << 10
+	askTimeout  = 5 * time.Second
+	lookEvery   = 2 * time.Second
+	maxAtOnce   = 64
+	authMode    = 0o600
+	publicMode  = 0o666
+	dirMode     = 0o755
+	maxPassword = 4 << 10
+)
+
+// place makes room for a socket.
+func place(name string) error {
+	if err := os.MkdirAll(path.Dir(name), dirMode); err != nil {
+		return err
+	}
+	if err := os.Remove(name); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// whileThere closes c when ctx ends, or when an intruder has put something else in the
+// place of its name.
+func whileThere(ctx context.Context, name string, c io.Closer) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	mine, err := os.Lstat(name)
+	var watching sync.WaitGroup
+	watching.Go(func() {
+		defer c.Close()
+		for err == nil && ctx.Err() == nil {
+			pause(ctx, lookEvery)
+			now, gone := os.Lstat(name)
+			if gone != nil || !os.SameFile(mine, now) {
+				return
+			}
+		}
+	})
+	return func() { cancel(); watching.Wait() }
+}
+
+// serveLog is the machine's log service until the socket goes.
+func (s *server) serveLog(ctx context.Context, name string) error {
+	if err := place(name); err != nil {
+		return err
+	}
+	c, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: name, Net: "unixgram"})
+	if err != nil {
+		return err
+	}
+	defer whileThere(ctx, name, c)()
+	if err := os.Chmod(name, publicMode); err != nil {
+		return err
+	}
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var optErr error
+	err = raw.Control(func(fd uintptr) { optErr = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_PASSCRED, 1) })
+	if err = errors.Join(err, optErr); err != nil {
+		return err
+	}
+	var file authLog
+	defer file.close()
+	buf, oob := make([]byte, maxLogLine), make([]byte, 256)
+	for {
+		n, m, _, _, err := c.ReadMsgUnix(buf, oob)
+		if err != nil {
+			if ctx.Err() != nil || errors.Is(err, net.ErrClosed) {
+				return nil
+			}
+			return err
+		}
+		line := parseLine(buf[:n])
+		file.write(s.env.Now(), s.env.Identity.Hostname, line)
+		if pid := sender(oob[:m]); pid > 0 {
+			s.observe(line, pid)
+		}
+	}
+}
+
+// sender returns the process that sent a datagram, as the kernel says.
+func sender(oob []byte) int {
+	messages, err := syscall.ParseSocketControlMessage(oob)
+	if err != nil {
+		return 0
+	}
+	for i := range messages {
+		if cred, err := syscall.ParseUnixCredentials(&messages[i]); err == nil {
+			return int(cred.Pid)
+		}
+	}
+	return 0
+}
+
+// observe makes events of a line that a process wrote.
+func (s *server) observe(l logLine, pid int) {
+	v, depth := s.visit(pid)
+	if v == nil && l.tag == "bash" && l.pid > 0 {
+		v, depth = s.visit(l.pid) // logger has ended already; the shell that waits for it is left
+	}
+	if v == nil {
+		return
+	}
+	switch {
+	case l.tag == "bash":
+		if fields, ok := command(l.text); ok {
+			v.Emit("command", fields...)
+		}
+	case l.tag == "sshd" && depth <= 1:
+		v.mu.Lock()
+		typ, fields := v.log.observe(l.text)
+		if typ == "auth_attempt" && fields[2].Value == "success" {
+			v.in = true
+		}
+		v.mu.Unlock()
+		if typ != "" {
+			v.Emit(typ, fields...)
+		}
+	case l.tag == "sftp-server":
+		if typ, fields := transfer(l.text); typ != "" {
+			v.Emit(typ, fields...)
+		}
+	}
+}
+
+// serveStream serves a stream socket, at most maxAtOnce askers at a time.
+func serveStream(ctx context.Context, name string, mode os.FileMode, serve func(c *net.UnixConn, pid int)) error {
+	if err := place(name); err != nil {
+		return err
+	}
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: name, Net: "unix"})
+	if err != nil {
+		return err
+	}
+	l.SetUnlinkOnClose(false) // what has its name by now is not ours
+	defer whileThere(ctx, name, l)()
+	if err := os.Chmod(name, mode); err != nil {
+		return err
+	}
+	var serving sync.WaitGroup
+	defer serving.Wait()
+	room := make(chan struct{}, maxAtOnce)
+	for {
+		room <- struct{}{}
+		c, err := l.AcceptUnix()
+		if err != nil {
+			if ctx.Err() != nil || errors.Is(err, net.ErrClosed) {
+				return nil
+			}
+			return err
+		}
+		serving.Go(func() {
+			defer func() { <-room }()
+			defer c.Close()
+			_ = c.SetDeadline(time.Now().Add(askTimeout)) // a socket that takes none is closed by its peer
+			if pid := asker(c); pid > 0 {
+				serve(c, pid)
+			}
+		})
+	}
+}
+
+// asker returns the process at the other end, as the kernel says.
+func asker(c *net.UnixConn) int {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return 0
+	}
+	pid := 0
+	_ = raw.Control(func(fd uintptr) {
+		if cred, err := syscall.GetsockoptUcred(int(fd), syscall.SOL_SOCKET, syscall.SO_PEERCRED); err == nil {
+			pid = int(cred.Pid)
+		}
+	})
+	return pid
+}
+
+// serveCache is the name service cache. It knows nothing, except towards a daemon whose
+// client has not logged in: for that one every name is an account, so that the password
+// which goes with it is asked for.
+func (s *server) serveCache(ctx context.Context, name string) error {
+	return serveStream(ctx, name, publicMode, func(c *net.UnixConn, pid int) {
+		typ, user, err := question(c)
+		if err != nil {
+			return
+		}
+		s.mu.Lock()
+		v := s.visits[pid]
+		s.mu.Unlock()
+		answer := notCached()
+		if typ == passwdByName && v != nil && !v.loggedIn() && plausible.MatchString(user) {
+			passwd, err := os.ReadFile("/etc/passwd")
+			if err != nil {
+				return
+			}
+			a, known := accountOf(string(passwd), user)
+			if !known {
+				a = stranger(user)
+			}
+			answer = a.answer()
+		} else if typ != passwdByName && typ > 3 {
+			return // it asks for the memory of the cache
+		}
+		_, _ = c.Write(answer) // who has hung up does not want it
+	})
+}
+
+// request is what the process that PAM starts asks.
+type request struct {
+	User     string `json:"u"`
+	Password []byte `json:"p"`
+	Service  string `json:"s"`
+	Failed   bool   `json:"f"` // the password is not that of the account
+}
+
+// serveAuth hears of every password and says whether a wrong one is let in.
+func (s *server) serveAuth(ctx context.Context, name string) error {
+	return serveStream(ctx, name, authMode, func(c *net.UnixConn, pid int) {
+		var r request
+		if json.NewDecoder(io.LimitReader(c, maxRequest)).Decode(&r) != nil {
+			return
+		}
+		answer := byte(0)
+		if v, _ := s.visit(pid); v != nil && s.judge(v, r) {
+			answer = 1
+		}
+		_, _ = c.Write([]byte{answer}) // who has hung up is not let in
+	})
+}
+
+// judge reports whether a client gets in, and reports what it tried.
+func (s *server) judge(v *visit, r request) bool {
+	if !r.Failed {
+		v.attempt(r.User, string(r.Password), r.Service, true)
+		return true
+	}
+	passwd, err := os.ReadFile("/etc/passwd")
+	_, known := accountOf(string(passwd), r.User)
+	if err == nil && known && s.policy.Any() && s.policy.Try(v.Attacker.Addr(), r.User, string(r.Password)) {
+		return true // PAM comes back to tell so
+	}
+	v.attempt(r.User, string(r.Password), r.Service, false)
+	return false
+}
+
+// Ask is what the process does that PAM starts for a password: it tells the first process
+// of the container, and reports whether the client gets in. failed says that the password
+// is not that of the account.
+func Ask(user, service string, password io.Reader, failed bool) (in bool, err error) {
+	text, err := io.ReadAll(io.LimitReader(password, maxPassword))
+	if err != nil {
+		return false, err
+	}
+	if n := len(text); n > 0 && text[n-1] == 0 {
+		text = text[:n-1] // pam_exec(8) ends it so
+	}
+	c, err := net.DialTimeout("unix", authSocket, askTimeout)
+	if err != nil {
+		return false, err
+	}
+	defer c.Close()
+	if err := c.SetDeadline(time.Now().Add(askTimeout)); err != nil {
+		return false, err
+	}
+	if err := json.NewEncoder(c).Encode(request{user, text, service, failed}); err != nil {
+		return false, err
+	}
+	var answer [1]byte
+	_, err = io.ReadFull(c, answer[:])
+	return err == nil && answer[0] == 1, err
+}

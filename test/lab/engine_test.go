@@ -1,0 +1,107 @@
+package lab
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/decnet/decnet/internal/daemontest"
+	"github.com/decnet/decnet/internal/enginetest"
+)
+
+// command runs decnetd to its end, which must be a success, and returns what it prints on
+// standard output.
+func command(t *testing.T, args ...string) string {
+	t.Helper()
+	cmd := exec.Command(binaries.decnetd, args...)
+	var errs strings.Builder
+	cmd.Stderr = &errs
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("decnetd %s: %v\n%s%s", strings.Join(args, " "), err, out, errs.String())
+	}
+	return string(out)
+}
+
+// host is what the host of the engine has of links, routes, networks and containers.
+func host(t *testing.T, engine *enginetest.Engine) string {
+	t.Helper()
+	var all strings.Builder
+	for _, args := range []string{"-br link", "route show table all", "-6 route show table all", "-br addr", "rule"} {
+		out, err := exec.Command("ip", strings.Fields(args)...).CombinedOutput()
+		if err != nil {
+			t.Fatalf("ip %s: %v\n%s", args, err, out)
+		}
+		all.Write(out)
+	}
+	all.WriteString(engine.Docker(t, "ps", "-a", "--format", "{{.Names}}"))
+	all.WriteString(engine.Docker(t, "network", "ls", "--format", "{{.Name}}"))
+	all.WriteString(engine.Docker(t, "volume", "ls", "--format", "{{.Name}}"))
+	return all.String()
+}
+
+// TestWithEngine attacks five deckies in containers, changes them while they run, and takes
+// them down.
+func TestWithEngine(t *testing.T) {
+	engine := enginetest.Start(t)
+	engine.ImportBase(t)
+	lan := enginetest.NewLAN(t)
+	before := host(t, engine)
+	t.Setenv("DOCKER_HOST", engine.Host)
+
+	real := fmt.Sprintf(fiveDeckies, "daemon = real")
+	dir := t.TempDir()
+	d := daemontest.Start(t, binaries.decnetd, dir, "--runtime", "docker", "--config", writeINI(t, real))
+	d.LogIn(t)
+	attack(t, lan)
+	found(t, d)
+	macs := make(map[string]bool)
+	for _, addr := range []string{gate, web, files, mail, data} {
+		macs[macOf(t, lan, addr)] = true
+	}
+	if len(macs) != 5 {
+		t.Errorf("the attacker sees the hardware addresses %v", macs)
+	}
+
+	t.Run("mutate", func(t *testing.T) {
+		command(t, "mutate", "--data", dir, "--decky", "data")
+		daemontest.WaitFor(t, "decky_mutated", func() bool { return len(d.Logs(t, "event:decky_mutated decky:data")) == 1 })
+	})
+	t.Run("add and remove", func(t *testing.T) {
+		changed := strings.Replace(real, "[mail]\nip = 10.99.0.14", "[post]\nip = 10.99.0.16", 1)
+		command(t, "deploy", "--data", dir, "--config", writeINI(t, changed))
+		if out := lan.Attack(t, "nmap", "-Pn", "-n", "-sS", "-p", "25", "10.99.0.16"); !strings.Contains(out, "25/tcp open") {
+			t.Errorf("the new decky:\n%s", out)
+		}
+		if out := lan.Attack(t, "nmap", "-n", "-sn", mail); !strings.Contains(out, "0 hosts up") {
+			t.Errorf("the decky that is gone:\n%s", out)
+		}
+		var deckies []struct{ Name string }
+		if err := d.Call(t.Context(), "GET", "/deckies", nil, &deckies); err != nil {
+			t.Fatal(err)
+		}
+		if !slices.ContainsFunc(deckies, func(k struct{ Name string }) bool { return k.Name == "post" }) || len(deckies) != 5 {
+			t.Errorf("the API lists %v", deckies)
+		}
+	})
+	t.Run("status", func(t *testing.T) {
+		out := command(t, "status", "--data", dir, "--json")
+		if !json.Valid([]byte(out)) || strings.Count(out, `"state":"up"`) < 5 && strings.Count(out, `"state": "up"`) < 5 {
+			t.Errorf("status: %s", out)
+		}
+	})
+	t.Run("teardown", func(t *testing.T) {
+		d.Stop(t)
+		command(t, "teardown", "--data", dir, "--all")
+		if after := host(t, engine); after != before {
+			t.Errorf("the host before:\n%s\nand after:\n%s", before, after)
+		}
+		if left, err := os.ReadDir("/run/netns"); err != nil || len(left) != 1 {
+			t.Errorf("namespaces: %v %v", left, err)
+		}
+	})
+}
