@@ -242,7 +242,7 @@ func (a *assembly) newRuntime(ctx context.Context, f *upFlags, sink decnet.Sink,
 			return err
 		}
 		a.runtime = containers{rt}
-		a.logs = a.newLogs(f.engine.host)
+		a.logs = a.newLogs(f.engine.host, f.env)
 	}
 	return nil
 }
