@@ -123,7 +123,11 @@ func listen(ctx context.Context, e endpoint) (s *socket, err error) {
 func bind(ctx context.Context, e endpoint) (*socket, error) {
 	if e.network == "udp" {
 		var lc net.ListenConfig
-		c, err := lc.ListenPacket(ctx, "udp", e.addr.String())
+		network := "udp"
+		if e.addr.Addr().Is6() {
+			network = "udp6"
+		}
+		c, err := lc.ListenPacket(ctx, network, e.addr.String())
 		if err != nil {
 			return nil, err
 		}
