@@ -24,6 +24,7 @@ const labelHash = "com.docker.compose.config-hash"
 // plan is what Apply does to converge, in its order.
 type plan struct {
 	fleet   decnet.Fleet
+	there   []existing // of the fleet
 	doc     *compose.Document
 	images  []imageWork
 	network networkWork
@@ -107,6 +108,7 @@ func (r *Runtime) plan(ctx context.Context, f decnet.Fleet) (*plan, error) {
 		}
 		if r.owns(c) {
 			there[c.name] = c
+			p.there = append(p.there, c)
 		}
 	}
 	if p.network, err = r.networkFor(ctx, doc, all); err != nil {
@@ -186,41 +188,46 @@ func (r *Runtime) hostFor(f decnet.Fleet) (hostWork, error) {
 	return hostWork{&Step{Action: ActionCreate, Object: ObjectInterface, Name: name, Reason: "this machine cannot reach the deckies without it"}, link}, nil
 }
 
+// step is what is to be done with the container.
+func (c containerWork) step(a Action, reason string) *Step {
+	return &Step{Action: a, Object: ObjectContainer, Name: c.service.ContainerName, Decky: c.service.Labels[compose.LabelDecky], Reason: reason}
+}
+
 // compare says what is to be done with a container for itself.
 func (r *Runtime) compare(c containerWork, ids map[string]string, network networkWork) *Step {
-	s := &Step{Object: ObjectContainer, Name: c.service.ContainerName, Decky: c.service.Labels[compose.LabelDecky]}
 	id, imageStays := ids[c.service.Image]
 	switch {
 	case c.is.id == "":
-		s.Action = ActionCreate
+		return c.step(ActionCreate, "")
 	case c.is.labels[labelHash] != c.service.CustomLabels[labelHash]:
-		s.Action, s.Reason = ActionReplace, "its settings changed"
+		return c.step(ActionReplace, "its settings changed")
 	case !imageStays || c.is.image != id:
-		s.Action, s.Reason = ActionReplace, "its image changed"
+		return c.step(ActionReplace, "its image changed")
 	case network.Step != nil:
-		s.Action, s.Reason = ActionReplace, "its network is made anew"
+		return c.step(ActionReplace, "its network is made anew")
+	case c.is.created:
+		return c.step(ActionReplace, "it never started")
+	case c.is.paused:
+		return c.step(ActionReplace, "it is paused")
 	case !c.is.running:
-		s.Action, s.Reason = ActionStart, "it does not run"
-	default:
-		return nil
+		return c.step(ActionStart, "it does not run")
 	}
-	return s
+	return nil
 }
+
+const otherHolder = "the container with its network is another one"
 
 // dependent says what is to be done with a service because of the container that has its
 // network. It is in the network of one container, not of whichever has a name; and when
 // that one has started anew, in the network that it had before.
 func dependent(c, holder containerWork, seen map[string]details) *Step {
-	s := &Step{Object: ObjectContainer, Name: c.service.ContainerName, Decky: c.service.Labels[compose.LabelDecky]}
 	switch {
 	case holder.Step != nil && holder.Action != ActionStart, c.is.network != "container:"+holder.is.id:
-		s.Action, s.Reason = ActionReplace, "the container with its network is another one"
+		return c.step(ActionReplace, otherHolder)
 	case c.is.running && (holder.Step != nil || seen[c.is.id].started.Before(seen[holder.is.id].started)):
-		s.Action, s.Reason = ActionRestart, "it runs in a network that is gone"
-	default:
-		return nil
+		return c.step(ActionRestart, "it runs in a network that is gone")
 	}
-	return s
+	return nil
 }
 
 // removal is the step that removes a container.
