@@ -101,8 +101,8 @@ type existing struct {
 	id, name, image string // image is the ID of the image
 	labels          map[string]string
 	running         bool
-	ended           bool // and nothing starts it again
-	created, paused bool // created: it never started
+	ended           bool     // and nothing starts it again
+	created, paused bool     // created: it never started
 	network         string   // what it is in the network of: "container:ID", or a name
 	networks        []string // IDs
 }

@@ -30,8 +30,8 @@ type plan struct {
 	network networkWork
 	remove  []containerWork // of what the fleet no longer has
 	deckies []deckyWork
-	volumes []string // names of those that are no longer used
-	probe   []string // deckies whose addresses the LAN is asked for
+	volumes []string     // names of those that are no longer used
+	probe   []netip.Addr // that the LAN is asked for
 	host    hostWork
 }
 
@@ -152,8 +152,8 @@ func (r *Runtime) plan(ctx context.Context, f decnet.Fleet) (*plan, error) {
 	return p, r.staleVolumes(ctx, p)
 }
 
-// unknown lists the deckies whose address no container of the fleet has on the LAN.
-func (r *Runtime) unknown(p *plan, seen map[string]details) []string {
+// unknown lists the addresses of deckies that no container of the fleet has on the LAN.
+func (r *Runtime) unknown(p *plan, seen map[string]details) []netip.Addr {
 	if r.opt.Probe < 0 || !r.engine.local() {
 		return nil
 	}
@@ -163,13 +163,15 @@ func (r *Runtime) unknown(p *plan, seen map[string]details) []string {
 			known[a] = true
 		}
 	}
-	var names []string
+	var addrs []netip.Addr
 	for _, d := range p.deckies {
-		if d.holder.Step != nil && !(known[d.decky.Addr] && known[d.decky.Addr6]) {
-			names = append(names, d.decky.Name)
+		for _, a := range []netip.Addr{d.decky.Addr, d.decky.Addr6} {
+			if !known[a] {
+				addrs = append(addrs, a)
+			}
 		}
 	}
-	return names
+	return addrs
 }
 
 // hostFor says what is to be done with the interface of this machine.
@@ -280,7 +282,11 @@ func (r *Runtime) staleVolumes(ctx context.Context, p *plan) error {
 
 // probeStep is the question to the LAN.
 func (p *plan) probeStep() *Step {
-	return &Step{Action: ActionProbe, Object: ObjectAddress, Name: strings.Join(p.probe, ", "), Reason: "another machine may have it"}
+	s := &Step{Action: ActionProbe, Object: ObjectAddress, Name: p.probe[0].String(), Reason: "another machine may have it"}
+	if more := len(p.probe) - 1; more > 0 {
+		s.Name += fmt.Sprintf(" and %d more", more)
+	}
+	return s
 }
 
 // steps lists what the plan does, in its order.
