@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -107,7 +108,7 @@ type existing struct {
 	networks        []string // IDs
 }
 
-// containers lists all containers of the engine.
+// containers lists all containers of the engine, sorted by name.
 func (e engine) containers(ctx context.Context) ([]existing, error) {
 	summaries, err := e.c.ContainerList(ctx, container.ListOptions{All: true})
 	if err != nil {
@@ -130,6 +131,7 @@ func (e engine) containers(ctx context.Context) ([]existing, error) {
 		}
 		list = append(list, c)
 	}
+	slices.SortFunc(list, func(a, b existing) int { return strings.Compare(a.name, b.name) })
 	return list, nil
 }
 

@@ -87,8 +87,11 @@ func (r *Runtime) document(f decnet.Fleet) (*compose.Document, pot.Image, error)
 	return doc, built, err
 }
 
-// owns reports whether a container is one of the fleet.
-func (r *Runtime) owns(c existing) bool { return c.labels[compose.LabelFleet] == r.opt.Compose.Project }
+// owns reports whether a container is one of the fleet. Whatever has an image of the fleet
+// has the first label too.
+func (r *Runtime) owns(c existing) bool {
+	return c.labels[compose.LabelFleet] == r.opt.Compose.Project && c.labels[compose.LabelDecky] != ""
+}
 
 func (r *Runtime) plan(ctx context.Context, f decnet.Fleet) (*plan, error) {
 	p := &plan{fleet: f}
