@@ -18,9 +18,9 @@ type Host struct {
 
 // Served is one service of a Host.
 type Served struct {
-	Service string // slug
-	Product string // what Env.Product says; "" when the slug says it all
-	Ports   []Port // as declared
+	Service string `json:"service"`           // slug
+	Product string `json:"product,omitempty"` // what Env.Product says; "" when the slug says it all
+	Ports   []Port `json:"ports,omitempty"`   // as declared
 }
 
 // Serve adds s to what the host runs until stop is called. [Env.Serve] does it for its

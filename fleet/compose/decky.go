@@ -44,10 +44,12 @@ func (t *translation) decky(d decnet.Decky) {
 	check(err)
 	_, err = fleet.Identity(d)
 	check(err)
+	exits, err := fleet.ParseExits(d.Egress)
+	check(err)
 	if len(d.Services) == 0 {
 		t.fault(at, fmt.Errorf("the decky runs no service: %w", decnet.ErrSemantic))
 	}
-	t.doc.Project.Services[d.Name] = t.holder(d, sysctls, sysctls6)
+	t.doc.Project.Services[d.Name] = t.holder(d, sysctls, sysctls6, exits)
 	t.services(d, distro)
 }
 
@@ -129,7 +131,7 @@ func archetype(d decnet.Decky) error {
 }
 
 // holder is the container that has the address of d.
-func (t *translation) holder(d decnet.Decky, sysctls, sysctls6 map[string]string) types.ServiceConfig {
+func (t *translation) holder(d decnet.Decky, sysctls, sysctls6 map[string]string, exits []fleet.Exit) types.ServiceConfig {
 	s := t.container(place{decky: d.Name}, Limits{}.or(32<<20, 64, 0.25))
 	s.Image, s.PullPolicy = t.image(), t.pullPolicy()
 	s.Command = types.ShellCommand{fleet.PotHold}
@@ -153,10 +155,17 @@ func (t *translation) holder(d decnet.Decky, sysctls, sysctls6 map[string]string
 		on.Ipv6Address = d.Addr.String()
 	}
 	s.Networks = map[string]*types.ServiceNetworkConfig{t.opt.Network: on}
-	// The engine's resolver asks this server from within the decky, where the egress
-	// lock is. Without it, it would ask the servers of the host, from the host.
-	s.DNS = types.StringList{t.fleet.Gateway.String()}
-	t.persona(&s, place{decky: d.Name}, fleet.Persona{Decky: d.Name, Addr: d.Addr, Addr6: d.Addr6})
+	// The engine's resolver asks these servers from within the decky, where the egress
+	// lock is. Without any, it would ask the servers of the host, from the host.
+	for _, e := range exits {
+		if e.Protocol == "udp" && e.To.Port() == 53 {
+			s.DNS = append(s.DNS, e.To.Addr().String())
+		}
+	}
+	if len(s.DNS) == 0 {
+		s.DNS = types.StringList{t.fleet.Gateway.String()}
+	}
+	t.persona(&s, place{decky: d.Name}, fleet.Persona{Decky: d.Name, Addr: d.Addr, Addr6: d.Addr6, Egress: d.Egress})
 	return s
 }
 

@@ -72,15 +72,18 @@ var rules = map[string]rule{
 	"fingerprint/sniff/plus": {floor: 3},
 	"fleet/local":            {floor: 3},
 	"fleet/compose":          {floor: 3, outside: []string{"github.com/compose-spec/compose-go/v2", "github.com/distribution/reference"}},
+	"fleet/docker":           {floor: 3, peers: []string{"fleet/compose", "fleet/lan", "fleet/pot"}, outside: []string{"github.com/docker/docker", "github.com/compose-spec/compose-go/v2", "github.com/containerd/errdefs", "github.com/vishvananda/netlink", "golang.org/x/sync", "golang.org/x/sys"}},
 	"fleet/lan":              {floor: 3, outside: []string{"github.com/vishvananda/netlink", "golang.org/x/sync", "golang.org/x/sys"}},
 	"api":                    {floor: 3, outside: []string{"github.com/golang-jwt/jwt/v5", "golang.org/x/crypto", "golang.org/x/time", "github.com/hashicorp/golang-lru/v2", "github.com/google/uuid"}},
 
+	"fleet/pot":     {floor: 3, outside: []string{"golang.org/x/sys"}},
 	"cmd/*":         {floor: 4, outside: []string{"github.com/spf13/cobra", "github.com/jedib0t/go-pretty/v6", "golang.org/x/sync", "golang.org/x/sys", "golang.org/x/term", "golang.org/x/crypto"}},
 	"examples/*":    {floor: 4},
 	"test/*":        {floor: 5, outside: []string{"golang.org/x/crypto", "golang.org/x/sys", "golang.org/x/sync"}},
 	"internal/arch": {floor: 5},
 
 	"internal/enginetest": {floor: 5},
+	"internal/privilege":  {floor: 0.5, outside: []string{"golang.org/x/sys"}},
 	"internal/mysqltest":  {floor: 5, outside: []string{"github.com/go-sql-driver/mysql"}},
 }
 
