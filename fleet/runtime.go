@@ -35,6 +35,7 @@ const (
 type DeckyStatus struct {
 	Name     string
 	Addr     netip.Addr
+	Addr6    netip.Addr // a second address, of IPv6; zero: none
 	Hostname string
 	Services []ServiceStatus // sorted by name
 }

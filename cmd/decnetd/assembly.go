@@ -345,7 +345,11 @@ func (a *assembly) announce(ctx context.Context, out io.Writer, f *upFlags, firs
 		for _, s := range d.Services {
 			names = append(names, s.Name+" "+portList(s.Ports, f.portOffset))
 		}
-		rows = append(rows, []string{d.Name, d.Addr.String(), d.Hostname, strings.Join(names, ", ")})
+		addr := d.Addr.String()
+		if d.Addr6.IsValid() {
+			addr += ", " + d.Addr6.String()
+		}
+		rows = append(rows, []string{d.Name, addr, d.Hostname, strings.Join(names, ", ")})
 	}
 	printTable(out, []string{"DECKY", "ADDRESS", "HOST NAME", "SERVICES"}, rows)
 	fmt.Fprintf(out, "\nAPI:      http://%s/api/v1\n", a.listener.Addr())

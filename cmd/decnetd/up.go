@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -32,6 +33,8 @@ type upFlags struct {
 	iface      string
 	subnet     string
 	gateway    string
+	subnet6    string
+	gateway6   string
 	baseIP     string
 	portOffset int
 	api        string
@@ -63,7 +66,7 @@ func newUp(env func(string) string) *cobra.Command {
 			for _, name := range []string{"deckies", "archetype", "services", "randomize-services", "seed"} {
 				f.planned = f.planned || cmd.Flags().Changed(name)
 			}
-			for _, name := range []string{"base-ip", "interface", "subnet", "gateway"} {
+			for _, name := range []string{"base-ip", "interface", "subnet", "gateway", "subnet6", "gateway6"} {
 				f.moved = f.moved || cmd.Flags().Changed(name)
 			}
 			if f.runtime == "local" && !cmd.Flags().Changed("port-offset") {
@@ -97,6 +100,8 @@ func newUp(env func(string) string) *cobra.Command {
 	flags.StringVar(&f.iface, "interface", "", "lan: interface of this machine towards the LAN (default: that of the default route)")
 	flags.StringVar(&f.subnet, "subnet", "", "lan: subnet of the deckies (default: that of the interface)")
 	flags.StringVar(&f.gateway, "gateway", "", "lan: default route of the deckies (default: that of this machine)")
+	flags.StringVar(&f.subnet6, "subnet6", "", "lan: IPv6 subnet, such as fd00:1::/64, of second addresses of the deckies")
+	flags.StringVar(&f.gateway6, "gateway6", "", "lan: IPv6 default route of the deckies")
 	flags.StringVar(&f.baseIP, "base-ip", "", "address of the first decky; each further one takes the next free (default 127.0.10.1, lan: the first of the subnet)")
 	flags.IntVar(&f.portOffset, "port-offset", 0, "added to every honeypot port (default 0, or 10000 when low ports may not be bound)")
 	flags.StringVar(&f.api, "api", "127.0.0.1:8000", "address of the API")
@@ -157,8 +162,8 @@ func (f *upFlags) place() (opt fleet.Options, err error) {
 		}
 	}
 	if !onLAN {
-		if f.iface != "" || f.subnet != "" || f.gateway != "" {
-			return opt, errors.New("--interface, --subnet and --gateway are for --runtime lan")
+		if f.network() {
+			return opt, errors.New("--interface, --subnet, --gateway, --subnet6 and --gateway6 are for --runtime lan")
 		}
 		return opt, nil
 	}
@@ -166,8 +171,8 @@ func (f *upFlags) place() (opt fleet.Options, err error) {
 	if f.portOffset != 0 {
 		return opt, errors.New("--port-offset is for --runtime local: on the LAN every decky has all ports to itself")
 	}
-	if f.config != "" && (f.iface != "" || f.subnet != "" || f.gateway != "") {
-		return opt, errors.New("--config says where the deckies are, in [general]: it takes no --interface, --subnet or --gateway")
+	if f.config != "" && f.network() {
+		return opt, errors.New("--config says where the deckies are, in [general]: it takes no --interface, --subnet, --gateway, --subnet6 or --gateway6")
 	}
 	if f.subnet != "" {
 		if opt.Subnet, err = netip.ParsePrefix(f.subnet); err != nil {
@@ -179,7 +184,12 @@ func (f *upFlags) place() (opt fleet.Options, err error) {
 			return opt, fmt.Errorf("--gateway: %q is not an IP address", f.gateway)
 		}
 	}
-	return opt, nil
+	return opt, ipv6Flags(&opt, f.subnet6, f.gateway6)
+}
+
+// network reports whether a flag says something of the LAN.
+func (f *upFlags) network() bool {
+	return f.iface != "" || f.subnet != "" || f.gateway != "" || f.subnet6 != "" || f.gateway6 != ""
 }
 
 // detect fills in what neither the flags nor the INI file say of the LAN.
@@ -190,6 +200,7 @@ func (f *upFlags) detect(opt *fleet.Options) error {
 			return fmt.Errorf("%s: %w", f.config, err)
 		}
 		opt.Interface, opt.Subnet, opt.Gateway = said.Interface, said.Subnet, said.Gateway
+		opt.Subnet6, opt.Gateway6 = said.Subnet6, said.Gateway6
 	}
 	found, err := lan.Detect(opt.Interface)
 	if err != nil {
@@ -205,6 +216,10 @@ func (f *upFlags) detect(opt *fleet.Options) error {
 	opt.Host = found.Host
 	if !opt.Gateway.IsValid() && opt.Subnet.Contains(found.Gateway) {
 		opt.Gateway = found.Gateway
+	}
+	own := addressesOf(opt.Interface)
+	if i := slices.IndexFunc(own, opt.Subnet6.Contains); i >= 0 {
+		opt.Host6 = own[i]
 	}
 	return nil
 }

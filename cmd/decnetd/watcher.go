@@ -75,7 +75,7 @@ func interfacesOf(interfaces []net.Interface, deckies []decnet.Decky) []string {
 		has := func(d decnet.Decky) bool {
 			return i.Flags&net.FlagLoopback != 0 && d.Addr.IsLoopback() || slices.ContainsFunc(addrs, func(a net.Addr) bool {
 				p, err := netip.ParsePrefix(a.String())
-				return err == nil && p.Addr().Unmap() == d.Addr.Unmap()
+				return err == nil && (p.Addr().Unmap() == d.Addr.Unmap() || p.Addr() == d.Addr6)
 			})
 		}
 		if slices.ContainsFunc(deckies, has) {

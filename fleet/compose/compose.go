@@ -32,7 +32,7 @@ type Options struct {
 	External bool
 
 	// Image has decnet-pot as its entry point. "": DefaultImage, which is built on the
-	// machine and never pulled.
+	// machine and never pulled, as is a tag of it.
 	Image string
 
 	// File is where the document is to be, an absolute path; "": nowhere. It goes into
@@ -50,6 +50,7 @@ type Options struct {
 	Quota int64
 
 	Host   netip.Addr // the host's own address on the LAN, which no decky may have
+	Host6  netip.Addr // its address of IPv6 there
 	Limits Limits     // of each service
 }
 

@@ -117,7 +117,7 @@ func (t *translation) service(at place, d decnet.Decky, distro fleet.Distro, svc
 	}
 	config = t.files(&s, at, svc.Info(), config)
 	p := fleet.Persona{
-		Decky: d.Name, Service: at.service, Addr: d.Addr, Hostname: d.Hostname, Distro: d.Distro,
+		Decky: d.Name, Service: at.service, Addr: d.Addr, Addr6: d.Addr6, Hostname: d.Hostname, Distro: d.Distro,
 		Seed: d.Seed, Ports: ports, Config: config, Beside: beside,
 	}
 	if pot {
@@ -190,7 +190,10 @@ func commandLine(text string) (types.ShellCommand, error) {
 // container is what all containers of a fleet have in common.
 func (t *translation) container(at place, l Limits) types.ServiceConfig {
 	name := ContainerName(at.decky, at.service)
-	s := types.ServiceConfig{Name: name, ContainerName: name, Restart: "unless-stopped"}
+	s := types.ServiceConfig{Name: name, ContainerName: name}
+	// An engine that was killed takes its containers for stopped by hand when it runs
+	// again, and then starts no others but these.
+	s.Restart = types.RestartPolicyAlways
 	s.CapDrop = []string{"ALL"}
 	s.SecurityOpt = []string{"no-new-privileges:true"}
 	s.ReadOnly = true

@@ -65,12 +65,14 @@ var rules = map[string]rule{
 	"fingerprint/probe":    {floor: 2, outside: []string{"golang.org/x/sys", "golang.org/x/time"}},
 
 	"fleet/internal/inprocess": {floor: 2.5},
+	"fleet/internal/look":      {floor: 2.5, outside: []string{"github.com/google/nftables", "golang.org/x/sys"}},
 	"fleet/internal/egress":    {floor: 2.5, outside: []string{"github.com/google/nftables", "golang.org/x/sys"}},
 
 	"services/all":           {floor: 3},
 	"fingerprint/sniff/plus": {floor: 3},
 	"fleet/local":            {floor: 3},
 	"fleet/compose":          {floor: 3, outside: []string{"github.com/compose-spec/compose-go/v2", "github.com/distribution/reference"}},
+	"fleet/docker":           {floor: 3, peers: []string{"fleet/compose", "fleet/lan", "fleet/pot"}, outside: []string{"github.com/docker/docker", "github.com/compose-spec/compose-go/v2", "github.com/containerd/errdefs", "github.com/vishvananda/netlink", "golang.org/x/sync", "golang.org/x/sys"}},
 	"fleet/lan":              {floor: 3, outside: []string{"github.com/vishvananda/netlink", "golang.org/x/sync", "golang.org/x/sys"}},
 	"api":                    {floor: 3, outside: []string{"github.com/golang-jwt/jwt/v5", "golang.org/x/crypto", "golang.org/x/time", "github.com/hashicorp/golang-lru/v2", "github.com/google/uuid"}},
 

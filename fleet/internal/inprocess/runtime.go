@@ -25,6 +25,10 @@ type Options struct {
 	Artifacts services.Artifacts // nil: captures are measured, reported and dropped
 	Limits    services.Limits    // of each service of each decky; zero fields: its defaults
 
+	// OwnIPv6 says that no two deckies share a place, so that each listens on all addresses
+	// of IPv6 there: its second address, and those of the link.
+	OwnIPv6 bool
+
 	// PortOffset is added to the number of every port, so that none needs privilege.
 	PortOffset int
 
@@ -157,7 +161,7 @@ func (r *Runtime) Status(context.Context) ([]fleet.DeckyStatus, error) {
 	defer r.mu.Unlock()
 	list := make([]fleet.DeckyStatus, 0, len(r.fleet.Deckies))
 	for _, d := range r.fleet.Deckies {
-		status := fleet.DeckyStatus{Name: d.Name, Addr: d.Addr, Hostname: d.Hostname}
+		status := fleet.DeckyStatus{Name: d.Name, Addr: d.Addr, Addr6: d.Addr6, Hostname: d.Hostname}
 		for _, name := range slices.Sorted(slices.Values(d.Services)) {
 			if u, ok := r.units[unitID{d.Name, name}]; ok {
 				status.Services = append(status.Services, u.status())

@@ -71,7 +71,7 @@ func (r *Runtime) bind(ctx context.Context, specs []spec) (map[endpoint]*socket,
 			}
 			sock, err := listen(ctx, e)
 			if err != nil {
-				failures = append(failures, fmt.Sprintf("%s: %s: cannot bind %s (port %s): %s", s.id.decky, s.id.service, e.addr, s.ports[i], e.advice(err)))
+				failures = append(failures, fmt.Sprintf("%s: %s: cannot bind %s (port %s): %s", s.id.decky, s.id.service, e.addr, s.port(i), e.advice(err)))
 				kinds = append(kinds, err)
 				continue
 			}
@@ -134,7 +134,11 @@ func Bind(ctx context.Context, p services.Port, addr netip.AddrPort) (services.S
 	var err error
 	if p.Network == "udp" {
 		var lc net.ListenConfig
-		s.Packet, err = lc.ListenPacket(ctx, "udp", addr.String())
+		network := "udp"
+		if addr.Addr().Is6() {
+			network = "udp6"
+		}
+		s.Packet, err = lc.ListenPacket(ctx, network, addr.String())
 	} else {
 		s.Stream, err = services.Listen(ctx, addr)
 	}
