@@ -110,10 +110,10 @@ func TestContainerOfSomebodyElse(t *testing.T) {
 	mustApply(t, r, f)
 	image := strings.TrimSpace(l.Docker(t, "inspect", "-f", "{{.Image}}", "web"))
 	mustDown(t, r)
-	l.Docker(t, "run", "-d", "--name", "web-http", "--network", "none", image, "hold")
+	id := l.Docker(t, "run", "-d", "--name", "web-http", "--network", "none", image, "hold")
 	l.refused(t, r, f, decnet.ErrConflict, "container web-http exists and is not one of the fleet decnet")
 	mustDown(t, r)
-	if got := l.Docker(t, "inspect", "-f", "{{.State.Running}}", "web-http"); strings.TrimSpace(got) != "true" {
+	if got := l.Docker(t, "inspect", "-f", "{{.Id}}", "web-http"); got != id {
 		t.Error("a container of somebody else was touched")
 	}
 }
