@@ -38,7 +38,7 @@ func (l lab) refused(t *testing.T, r *docker.Runtime, f decnet.Fleet, kind error
 	}
 }
 
-func TestNetworkThatIsAnother(t *testing.T) {
+func TestW29_ANetworkThatIsAnotherIsNotUsed(t *testing.T) {
 	l := newLab(t)
 	ip(t, "link add lab1 type veth peer name lab1p")
 	ip(t, "link set lab1 up")
@@ -118,7 +118,7 @@ func TestContainerOfSomebodyElse(t *testing.T) {
 	}
 }
 
-func TestAddressesThatAreTaken(t *testing.T) {
+func TestW29_AddressesThatAreTakenAreRefused(t *testing.T) {
 	l := newLab(t)
 	r, _ := l.runtime(t, docker.Options{})
 	_, last, _ := strings.Cut(enginetest.AttackerAddr, "10.99.0.")
@@ -313,7 +313,7 @@ func TestIPvlan(t *testing.T) {
 	}
 }
 
-func TestDownOfWhatIsNotThere(t *testing.T) {
+func TestW26_OneDeckyIsTakenDown(t *testing.T) {
 	l := newLab(t)
 	r, _ := l.runtime(t, docker.Options{})
 	mustApply(t, r, fromINI(t, decky("web", 10, "http")))
