@@ -38,7 +38,7 @@ func (l lab) refused(t *testing.T, r *docker.Runtime, f decnet.Fleet, kind error
 	}
 }
 
-func TestNetworkThatIsAnother(t *testing.T) {
+func TestW29_ANetworkThatIsAnotherIsNotUsed(t *testing.T) {
 	l := newLab(t)
 	ip(t, "link add lab1 type veth peer name lab1p")
 	ip(t, "link set lab1 up")
@@ -110,15 +110,15 @@ func TestContainerOfSomebodyElse(t *testing.T) {
 	mustApply(t, r, f)
 	image := strings.TrimSpace(l.Docker(t, "inspect", "-f", "{{.Image}}", "web"))
 	mustDown(t, r)
-	l.Docker(t, "run", "-d", "--name", "web-http", "--network", "none", image, "hold")
+	id := l.Docker(t, "run", "-d", "--name", "web-http", "--network", "none", image, "hold")
 	l.refused(t, r, f, decnet.ErrConflict, "container web-http exists and is not one of the fleet decnet")
 	mustDown(t, r)
-	if got := l.Docker(t, "inspect", "-f", "{{.State.Running}}", "web-http"); strings.TrimSpace(got) != "true" {
+	if got := l.Docker(t, "inspect", "-f", "{{.Id}}", "web-http"); got != id {
 		t.Error("a container of somebody else was touched")
 	}
 }
 
-func TestAddressesThatAreTaken(t *testing.T) {
+func TestW29_AddressesThatAreTakenAreRefused(t *testing.T) {
 	l := newLab(t)
 	r, _ := l.runtime(t, docker.Options{})
 	_, last, _ := strings.Cut(enginetest.AttackerAddr, "10.99.0.")
@@ -313,7 +313,7 @@ func TestIPvlan(t *testing.T) {
 	}
 }
 
-func TestDownOfWhatIsNotThere(t *testing.T) {
+func TestW26_OneDeckyIsTakenDown(t *testing.T) {
 	l := newLab(t)
 	r, _ := l.runtime(t, docker.Options{})
 	mustApply(t, r, fromINI(t, decky("web", 10, "http")))
