@@ -308,7 +308,7 @@ func (r *run) visit(f *follower) bool {
 
 // line takes a line of a container.
 func (r *run) line(f *follower, text, at string, cut bool) {
-	if text == "" {
+	if strings.TrimSpace(text) == "" {
 		return
 	}
 	when, err := time.Parse(time.RFC3339Nano, at)

@@ -358,7 +358,7 @@ func TestHostileContainer(t *testing.T) {
 	var log syncBuffer
 	src, stop := inProcess(t, base, dockerlogs.Options{Host: engine.Host, Log: slog.New(slog.NewTextHandler(&log, nil))})
 	defer stop()
-	run(t, engine, "decky-01", "ssh", []string{"--log-opt", "max-size=100k", "--log-opt", "max-file=5"}, "hostile")
+	run(t, engine, "decky-01", "ssh", []string{"--log-opt", "max-size=10m", "--log-opt", "max-file=5"}, "hostile")
 	eventually(t, "the line without end", func() bool {
 		records, _ := spooled(t, base)
 		return slices.ContainsFunc(records, func(e decnet.Event) bool { return e.Value("line") == "no end" })
@@ -381,11 +381,11 @@ func TestHostileContainer(t *testing.T) {
 	}
 	want := []string{
 		"command n=0",
-		"unparsed_line line=garbage \ufffd\ufffd\x00\x1b[2J size=18",
+		"unparsed_line line=garbage \ufffd\ufffd\x00\x1b[2J size=19",
 		"command long=" + strings.Repeat("x", 40),
 		"unparsed_line line=" + strings.Repeat("y", 40) + " size=65536 cut=true",
 		"command n=forged claimed_service=redis claimed_decky=other-decky claimed_time=2026-01-01T00:00:00Z",
-		`unparsed_line line={"log":"<134>1 2026-01-01T00:00:00Z othe size=109`,
+		`unparsed_line line={"log":"<134>1 2026-01-01T00:00:00Z othe size=113`,
 		"command n=1",
 		"unparsed_line line=no end size=6",
 	}
@@ -478,7 +478,16 @@ func TestW42_HundredsOfContainersNeedNoThreadsOfTheirOwn(t *testing.T) {
 			"--label", fleet.LabelFleet+"=lab", "--label", fleet.LabelDecky+"="+decky, "--label", fleet.LabelService+"=ssh",
 			printer, decky, "ssh", "lines", "20", "10ms")))
 	}
-	engine.Docker(t, append([]string{"start"}, created...)...)
+	var starting sync.WaitGroup
+	for some := range slices.Chunk(created, count/4) {
+		starting.Go(func() {
+			cmd := exec.Command("docker", append([]string{"-H", engine.Host, "start"}, some...)...)
+			if out, err := cmd.CombinedOutput(); err != nil {
+				t.Errorf("%v: %s", err, out)
+			}
+		})
+	}
+	starting.Wait()
 	all := func() bool {
 		records, _ := spooled(t, base)
 		return len(records) >= 20*count

@@ -1,6 +1,7 @@
 package dockerlogs
 
 import (
+	"net/netip"
 	"strconv"
 	"time"
 
@@ -48,7 +49,7 @@ func attributed(dec *rfc5424.Decoder, c *containerID, text string, at time.Time,
 		prose = false
 	case e.Type == "" && len(e.Fields) == 0:
 		e.Type, e.Fields, e.Msg = "log", []decnet.Field{decnet.F("daemon", e.Service), decnet.F("line", e.Msg)}, ""
-		e.Service = c.service
+		e.Service, e.Attacker = c.service, netip.Addr{} // what is in the prose may be the attacker's own text
 	default:
 		v, prose = putRight, false
 		if !native.DaemonOf(e.Service, c.service) {
