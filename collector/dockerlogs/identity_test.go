@@ -13,7 +13,8 @@ import (
 
 var testTime = time.Date(2026, 4, 18, 2, 22, 56, 0, time.UTC)
 
-func TestAttributed(t *testing.T) {
+// TestW18_AContainerSpeaksForItselfAlone: what a container prints says nothing of others.
+func TestW18_AContainerSpeaksForItselfAlone(t *testing.T) {
 	ssh := &containerID{id: "c", fleet: "lab", decky: "decky-01", service: "ssh"}
 	egress := labelled("c", map[string]string{"decnet.fleet": "lab", "decnet.decky": "decky-01"})
 	const at = "<134>1 2026-04-18T02:22:56.000000+00:00 "
