@@ -374,3 +374,137 @@ func TestLifeOfAFleet(t *testing.T) {
 		t.Errorf("status says %q", out)
 	}
 }
+
+// TestW27_KilledInTheMiddle kills deploy and mutate at moments of all kinds. Whatever is
+// left, status tells the truth of it, and the next command goes on from there.
+func TestW27_KilledInTheMiddle(t *testing.T) {
+	p := newPlace(t)
+	config := p.ini("redis", "http", "ftp")
+	p.succeed("deploy", "--config", config) // builds the image, and says how long the rest takes
+	p.succeed("teardown", "--all")
+	cut := false
+	for i := range 6 {
+		name, args := "deploy", []string{"--config", config}
+		if i%2 == 1 {
+			name, args = "mutate", []string{"--all", "--grace", "0"}
+		}
+		cmd := p.command(t.Context(), name, args...)
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		// It is killed when it has announced the change, i containers later.
+		before := len(p.containers())
+		eventually(t, name+" is under way", func() bool {
+			return p.status().Change != nil || len(p.containers()) >= before+i
+		})
+		_ = cmd.Process.Kill() // which may have ended by itself
+		_ = cmd.Wait()
+		r := p.status()
+		if r.Change != nil {
+			cut = true
+			if !r.Change.CutOff {
+				t.Errorf("%+v is under way, and its process was killed", r.Change)
+			}
+		}
+		there := p.containers()
+		for _, d := range r.Deckies {
+			if d.State == "up" && !slices.Contains(there, d.Name) {
+				t.Errorf("%s is up, containers %v", d.Name, there)
+			}
+			there = slices.DeleteFunc(there, func(c string) bool { return c == d.Name || strings.HasPrefix(c, d.Name+"-") })
+		}
+		if len(there) > 0 {
+			t.Errorf("status does not tell of %v", there)
+		}
+		// Nobody waits for the lease of a process that is gone.
+		if i%2 == 1 {
+			p.succeed("deploy", "--config", config)
+			p.isUp("decoy-01 redis; decoy-02 http; decoy-03 ftp")
+		}
+	}
+	if !cut {
+		t.Error("nothing was cut off")
+	}
+	p.succeed("teardown", "--all")
+	if list := p.containers(); len(list) != 0 {
+		t.Errorf("left are %v", list)
+	}
+}
+
+// TestDeploysAtOnceTakeTurns runs several commands that change the fleet.
+func TestDeploysAtOnceTakeTurns(t *testing.T) {
+	p := newPlace(t)
+	config := p.ini("redis", "http")
+	var all sync.WaitGroup
+	for range 3 {
+		all.Go(func() {
+			if out, errs, status := p.try("deploy", "--config", config); status != 0 || errs != "" {
+				t.Errorf("status %d\n%s%s", status, out, errs)
+			}
+		})
+	}
+	all.Wait()
+	p.isUp("decoy-01 redis; decoy-02 http")
+	p.succeed("deploy", "--add", "--deckies", "1", "--services", "ftp", "--ip-start", "10.99.0.20")
+	p.isUp("decoy-01 redis; decoy-02 http; decky-01 ftp")
+	p.refused(1, []string{"deckies are deployed by the runtime docker"}, "up", "--api", "127.0.0.1:0")
+	p.isUp("decoy-01 redis; decoy-02 http; decky-01 ftp")
+}
+
+// TestMutationLeavesAnOpenSessionAlone has an attacker in a session while a decky is to
+// change.
+func TestMutationLeavesAnOpenSessionAlone(t *testing.T) {
+	p := newPlace(t)
+	p.succeed("deploy", "--config", p.ini("redis"))
+	p.isUp("decoy-01 redis")
+	session := p.lan.Attacker(t.Context(), "redis-cli", "-h", "10.99.0.11")
+	in, err := session.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := session.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := session.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := in.Write([]byte("ping\n")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := out.Read(make([]byte, 100)); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	waiting := p.command(ctx, "mutate", "--decky", "decoy-01", "--grace", "1h")
+	if err := waiting.Start(); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() { done <- waiting.Wait() }()
+	select {
+	case err := <-done:
+		t.Errorf("the decky was changed under the attacker: %v", err)
+	case <-time.After(10 * time.Second): // several looks at the sessions
+	}
+	if _, err := in.Write([]byte("ping\n")); err != nil {
+		t.Error(err)
+	}
+	if _, err := out.Read(make([]byte, 100)); err != nil {
+		t.Errorf("the session is gone: %v", err)
+	}
+	_ = in.Close() // the client leaves
+	_ = session.Wait()
+	select {
+	case err := <-done:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(2 * time.Minute):
+		t.Fatal("the decky does not change after the session")
+	}
+	if got := p.status().up(); strings.HasPrefix(got, "decoy-01 redis down") || got == "decoy-01 redis" {
+		t.Errorf("the deckies are %s", got)
+	}
+}
