@@ -20,6 +20,14 @@
 // Options.KeepUnread, and an event records_discarded with the fields file and bytes says so.
 // Rotation and truncation by other programs are noticed too.
 //
+// # Sources that come back
+//
+// A [Source] hands over its position with its lines, and both are kept in one step: before
+// the spool is written, an entry in one of two files <base>.journal0 and <base>.journal1 says
+// what will be appended where, and the next process carries out what is missing of it.
+// Positions that a source has not told for a while are in <base>.positions, which is written
+// after the spool has been brought to the disk.
+//
 // # When the disk is full
 //
 // Events then wait in memory, up to Options.Memory; sources of lines are not read any

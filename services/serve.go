@@ -15,11 +15,15 @@ type Handler func(ctx context.Context, c *Conn) error
 
 // Listen binds a TCP socket for a honeypot: without Multipath TCP, which Go offers by
 // default and the products do not, and with the first packet of each connection kept for
-// the connect event, where the kernel can.
+// the connect event, where the kernel can. An address of IPv6 takes nothing of IPv4.
 func Listen(ctx context.Context, addr netip.AddrPort) (net.Listener, error) {
 	var lc net.ListenConfig
 	lc.SetMultipathTCP(false)
-	l, err := lc.Listen(ctx, "tcp", addr.String())
+	network := "tcp"
+	if addr.Addr().Is6() && !addr.Addr().Is4In6() {
+		network = "tcp6"
+	}
+	l, err := lc.Listen(ctx, network, addr.String())
 	if err == nil {
 		saveSYN(l)
 	}

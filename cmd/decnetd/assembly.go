@@ -76,7 +76,11 @@ func (f *upFlags) run(ctx context.Context, std streams, env func(string) string)
 			return fmt.Errorf("--config: %w", err)
 		}
 	}
-	if _, err := f.plan(registry, decnet.Fleet{}); err != nil {
+	last, err := f.peek(ctx)
+	if err != nil {
+		return err
+	}
+	if _, err := f.plan(registry, last.Fleet); err != nil {
 		return err // before anything is changed
 	}
 	if err := makeData(f.data); err != nil {
@@ -238,7 +242,7 @@ func (a *assembly) newRuntime(ctx context.Context, f *upFlags, sink decnet.Sink,
 			return err
 		}
 		a.runtime = containers{rt}
-		a.logs = a.newLogs(f.engine.host)
+		a.logs = a.newLogs(f.engine.host, f.env)
 	}
 	return nil
 }

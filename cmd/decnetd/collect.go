@@ -62,7 +62,7 @@ func (f *collectFlags) collect(cmd *cobra.Command) (err error) {
 	}
 	defer lock.Close()
 	a := &assembly{db: db, log: slog.New(rfc5424.NewHandler(cmd.ErrOrStderr(), rfc5424.HandlerOptions{}))}
-	a.logs = a.newLogs(f.engine.host)
+	a.logs = a.newLogs(f.engine.host, f.env)
 	base := filepath.Join(f.data, "decnet.log")
 	if a.collector, err = collector.New(base, collector.Options{Log: a.log}); err != nil {
 		return err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 
@@ -24,8 +25,8 @@ func (containers) Run(ctx context.Context) error {
 }
 
 // newLogs is the source of what the containers of the fleet print.
-func (a *assembly) newLogs(engine string) *dockerlogs.Source {
-	return dockerlogs.New(dockerlogs.Options{Host: engine, Fleet: compose.DefaultProject, Log: a.log})
+func (a *assembly) newLogs(engine string, env func(string) string) *dockerlogs.Source {
+	return dockerlogs.New(dockerlogs.Options{Host: cmp.Or(engine, env("DOCKER_HOST")), Fleet: compose.DefaultProject, Log: a.log})
 }
 
 // deckyStatus tells how the deckies fare that are deployed, by whichever process.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -178,20 +179,9 @@ func (f *deployFlags) deploy(cmd *cobra.Command) error {
 			return fmt.Errorf("--config: %w", err)
 		}
 	}
-	var last deployment.Document
-	var db store.Repository
-	if f.dryRun {
-		if last, err = f.peek(ctx); err != nil {
-			return err
-		}
-	} else {
-		if db, err = f.open(ctx); err != nil {
-			return err
-		}
-		defer func() { _ = db.Close() }() // everything is written when a change ends
-		if last, err = deployment.Read(ctx, db); err != nil {
-			return err
-		}
+	last, err := f.peek(ctx)
+	if err != nil {
+		return err
 	}
 	if err := f.notInUp(last); err != nil {
 		return err
@@ -220,6 +210,11 @@ func (f *deployFlags) deploy(cmd *cobra.Command) error {
 		result.Deckies = deployRows(last.Fleet, plan)
 		return result.print(cmd, f.asJSON)
 	}
+	db, err := f.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = db.Close() }() // everything is written when a change ends
 	d := deployment.New(db, rt, turns("decnetd deploy", show))
 	out, err := d.Deploy(ctx, func(last decnet.Fleet) (decnet.Fleet, error) { return f.wanted(registry, ini, last) })
 	if err != nil {
@@ -299,7 +294,7 @@ func (s *state) peek(ctx context.Context) (deployment.Document, error) {
 		return deployment.Document{}, err
 	}
 	if path, ok := src.Path(); ok {
-		if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
+		if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 			return deployment.Document{}, nil
 		}
 	}

@@ -106,7 +106,7 @@ type progress struct {
 
 	mu    sync.Mutex
 	began map[string]time.Time
-	count int
+	shown bool // something is under way on the last line
 }
 
 // newProgress returns nil where out is no terminal.
@@ -136,7 +136,6 @@ func (p *progress) step(s docker.Step) {
 	case docker.PhaseFailed:
 		p.line("failed ", what, s.Err)
 	case docker.PhaseDone:
-		p.count++
 		p.line(fmt.Sprintf("%5.1fs ", time.Since(p.began[what]).Seconds()), what, nil)
 		delete(p.began, what)
 	}
@@ -147,15 +146,16 @@ func (p *progress) last(text string) {
 	if r := []rune(text); len(r) > p.width-8 {
 		text = string(r[:p.width-8])
 	}
+	p.shown = true
 	fmt.Fprintf(p.out, "\r\x1b[K       %s", text)
 }
 
 func (p *progress) line(head, what string, err error) {
-	fmt.Fprintf(p.out, "\r\x1b[K%s%s", head, what)
+	p.shown = false
 	if err != nil {
-		fmt.Fprintf(p.out, ": %s", explain(err))
+		what += ": " + explain(err)
 	}
-	fmt.Fprintln(p.out)
+	fmt.Fprintf(p.out, "\r\x1b[K%s%s\n", head, what)
 }
 
 // say shows a line that is no step.
@@ -175,5 +175,8 @@ func (p *progress) end() {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	fmt.Fprint(p.out, "\r\x1b[K")
+	if p.shown {
+		p.shown = false
+		fmt.Fprint(p.out, "\r\x1b[K")
+	}
 }

@@ -172,7 +172,7 @@ func (f *upFlags) place() (opt fleet.Options, err error) {
 	}
 	if !onLAN {
 		if f.network() {
-			return opt, errors.New("--interface, --subnet, --gateway, --subnet6 and --gateway6 are for --runtime lan and docker")
+			return opt, errors.New("--interface, --subnet, --gateway, --subnet6 and --gateway6 are for --runtime lan or docker")
 		}
 		return opt, nil
 	}

@@ -1,6 +1,7 @@
 package dockerlogs
 
 import (
+	"bytes"
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
@@ -31,7 +32,7 @@ type chain struct {
 	path string
 
 	mu    sync.Mutex
-	files []logFile // oldest first, without holes but where there is a gap
+	files []*logFile // oldest first, without holes but where there is a gap
 }
 
 // maxOpen bounds the files of one log that are held open.
@@ -59,7 +60,7 @@ func (c *chain) extend() error {
 	}
 	if n > 0 {
 		newest := c.files[n-1].info
-		i := slices.IndexFunc(found, func(f logFile) bool { return os.SameFile(f.info, newest) })
+		i := slices.IndexFunc(found, func(f *logFile) bool { return os.SameFile(f.info, newest) })
 		closeFiles(found[:i+1])
 		found = found[i+1:]
 		if i < 0 && len(found) > 0 {
@@ -77,7 +78,7 @@ func (c *chain) first() (f *logFile, more bool) {
 	if len(c.files) == 0 {
 		return nil, false
 	}
-	return &c.files[0], len(c.files) > 1
+	return c.files[0], len(c.files) > 1
 }
 
 // drop closes the first file.
@@ -95,7 +96,7 @@ func (c *chain) close() {
 	c.files = nil
 }
 
-func closeFiles(files []logFile) {
+func closeFiles(files []*logFile) {
 	for _, f := range files {
 		f.f.Close() // it was only read
 	}
@@ -103,13 +104,13 @@ func closeFiles(files []logFile) {
 
 // openFiles opens all files of the log at path, oldest first. The engine may rotate them
 // meanwhile; what is returned was there at one moment.
-func openFiles(path string) ([]logFile, error) {
+func openFiles(path string) ([]*logFile, error) {
 	for range 100 {
 		before, err := listFiles(path)
 		if err != nil {
 			return nil, err
 		}
-		var files []logFile
+		var files []*logFile
 		for _, l := range before {
 			f, err := os.OpenFile(l.path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_CLOEXEC, 0)
 			if err != nil {
@@ -120,11 +121,11 @@ func openFiles(path string) ([]logFile, error) {
 				f.Close()
 				break
 			}
-			files = append(files, logFile{f: f, info: info})
+			files = append(files, &logFile{f: f, info: info})
 		}
 		after, err := listFiles(path)
 		if err == nil && len(files) == len(before) && slices.EqualFunc(before, after, listed.same) &&
-			slices.EqualFunc(after, files, func(l listed, f logFile) bool { return os.SameFile(l.info, f.info) }) {
+			slices.EqualFunc(after, files, func(l listed, f *logFile) bool { return os.SameFile(l.info, f.info) }) {
 			return files, nil
 		}
 		closeFiles(files)
@@ -185,7 +186,7 @@ func (f *logFile) identify(buf []byte) error {
 	if err != nil && !errors.Is(err, io.EOF) {
 		return err
 	}
-	end := slices.Index(buf[:n], '\n')
+	end := bytes.IndexByte(buf[:n], '\n')
 	if end < 0 {
 		return nil
 	}
@@ -203,7 +204,7 @@ func (f *logFile) identify(buf []byte) error {
 func (f *logFile) nextEntry(buf []byte, offset int64) (int64, error) {
 	for {
 		n, err := f.f.ReadAt(buf, offset)
-		if i := slices.Index(buf[:n], '\n'); i >= 0 {
+		if i := bytes.IndexByte(buf[:n], '\n'); i >= 0 {
 			return offset + int64(i) + 1, nil
 		}
 		if offset += int64(n); err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -293,7 +294,7 @@ func (r *run) visit(f *follower) bool {
 		return false
 	}
 	if f.gap != "" || err != nil {
-		r.gap(&f.containerID, gapRemoved, f.last, "")
+		r.gap(f, gapRemoved, "")
 	}
 	r.batch.positions = append(r.batch.positions, collector.Position{Key: f.key})
 	r.mu.Lock()
@@ -306,15 +307,15 @@ func (r *run) visit(f *follower) bool {
 }
 
 // line takes a line of a container.
-func (r *run) line(c *containerID, text, at string, cut bool) {
-	if text == "" {
+func (r *run) line(f *follower, text, at string, cut bool) {
+	if strings.TrimSpace(text) == "" {
 		return
 	}
 	when, err := time.Parse(time.RFC3339Nano, at)
 	if err != nil {
 		when = r.src.opts.Now()
 	}
-	line, v := attributed(&r.dec, c, text, when, cut)
+	line, v := attributed(&r.dec, &f.containerID, text, when, cut)
 	r.batch.add(line)
 	r.src.count(func(s *Status) {
 		s.Lines++
@@ -329,18 +330,40 @@ func (r *run) line(c *containerID, text, at string, cut bool) {
 	})
 }
 
-// maxStderr bounds the bytes of a line of standard error that are logged.
-const maxStderr = 1 << 10
+// Of the standard error of a container, so many lines a second are logged, and so many
+// bytes of each.
+const (
+	maxStderr      = 20
+	maxStderrBytes = 1 << 10
+)
+
+// rate counts what happens within one second.
+type rate struct {
+	second string
+	n, out int // that were let through, and that were not
+}
 
 // stderr takes a line of standard error, which is no event.
-func (r *run) stderr(c *containerID, text string) {
-	r.src.opts.Log.Info("standard error of a container", "decky", c.decky, "service", c.service, "text", text[:min(len(text), maxStderr)])
+func (r *run) stderr(f *follower, e entry) {
+	log := r.src.opts.Log.With("decky", f.decky, "service", f.service)
+	if second, _, _ := strings.Cut(e.time, "."); second != f.logged.second {
+		if f.logged.out > 0 {
+			log.Warn("standard error of a container was left out", "lines", f.logged.out)
+		}
+		f.logged = rate{second: second}
+	}
+	if f.logged.n++; f.logged.n > maxStderr {
+		f.logged.out++
+		return
+	}
+	text := strings.TrimSuffix(e.text, "\n")
+	log.Info("standard error of a container", "text", text[:min(len(text), maxStderrBytes)])
 }
 
 // gap takes a place where lines may be missing.
-func (r *run) gap(c *containerID, reason, since, until string) {
-	r.batch.add(gapLine(c, r.src.opts.Now(), reason, since, until))
-	r.gapFound(c, reason)
+func (r *run) gap(f *follower, reason, until string) {
+	r.batch.add(gapLine(&f.containerID, r.src.opts.Now(), reason, f.last, until))
+	r.gapFound(&f.containerID, reason)
 }
 
 func (r *run) gapFound(c *containerID, reason string) {

@@ -6,16 +6,21 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/decnet/decnet"
 	"github.com/decnet/decnet/collector"
@@ -187,40 +192,21 @@ func cutLast(s, sep string) (before, after string, ok bool) {
 // series are the numbers that one run of a printer gave, in the order of the spool.
 type series map[string][]int // by decky, service and run
 
-func numbered(t testing.TB, events []decnet.Event) (s series, gaps int) {
+func numbered(t testing.TB, events []decnet.Event) series {
 	t.Helper()
-	s = make(series)
+	s := make(series)
 	for _, e := range events {
-		switch {
-		case e.Type == "log_gap":
-			gaps++
-		case e.Value("n") != "":
-			n, err := strconv.Atoi(e.Value("n"))
-			if err != nil {
-				t.Error(err)
-			}
-			key := e.Decky + " " + e.Service + " " + e.Value("run")
-			s[key] = append(s[key], n)
+		if e.Value("n") == "" {
+			continue
 		}
-	}
-	return s, gaps
-}
-
-// holes reports how many numbers are missing of a series and how many come twice or too late.
-func holes(list []int) (missing, repeated int) {
-	next := 0
-	for _, n := range list {
-		switch {
-		case n == next:
-			next++
-		case n > next:
-			missing += n - next
-			next = n + 1
-		default:
-			repeated++
+		n, err := strconv.Atoi(e.Value("n"))
+		if err != nil {
+			t.Error(err)
 		}
+		key := e.Decky + " " + e.Service + " " + e.Value("run")
+		s[key] = append(s[key], n)
 	}
-	return missing, repeated
+	return s
 }
 
 // lastOf returns the last number that the engine has of a container.
@@ -235,13 +221,6 @@ func lastOf(t testing.TB, e *enginetest.Engine, id string) (key string, n int) {
 	return key, n
 }
 
-func (s series) count() (n int) {
-	for _, list := range s {
-		n += len(list)
-	}
-	return n
-}
-
 // TestW4_NoLineIsLostOrRepeated kills the collector, the engine and containers while
 // containers print, with logs that are rotated at 10 kB.
 func TestW4_NoLineIsLostOrRepeated(t *testing.T) {
@@ -254,6 +233,7 @@ func TestW4_NoLineIsLostOrRepeated(t *testing.T) {
 	}
 	launch("decky-01", "ssh", 2)
 	launch("decky-01", "redis", 5)
+	whole := run(t, engine, "decky-03", "http", []string{"--restart", "always"}, "lines", "0", "1ms") // not rotated
 	c := startChild(t, base, engine)
 	grown := func(by int) {
 		t.Helper()
@@ -284,7 +264,7 @@ func TestW4_NoLineIsLostOrRepeated(t *testing.T) {
 		grown(200)
 	}
 	engine.Docker(t, "rm", "-f", ids[2])
-	ids = ids[:2]
+	ids = append(ids[:2], whole)
 	launch("decky-02", "ssh", 5) // of the same name
 	grown(200)
 
@@ -296,7 +276,7 @@ func TestW4_NoLineIsLostOrRepeated(t *testing.T) {
 	}
 	eventually(t, "the last lines", func() bool {
 		records, _ := spooled(t, base)
-		got, _ := numbered(t, records)
+		got := numbered(t, records)
 		for key, n := range last {
 			if !slices.Contains(got[key], n) {
 				return false
@@ -305,26 +285,247 @@ func TestW4_NoLineIsLostOrRepeated(t *testing.T) {
 		return true
 	})
 	c.stop(t)
-	check(t, base)
-}
 
-// check fails when lines are lost without a word, or repeated, in either file of a spool.
-func check(t *testing.T, base string) {
-	t.Helper()
 	records, raw := spooled(t, base)
 	for name, events := range map[string][]decnet.Event{"records": records, "raw lines": raw} {
-		got, gaps := numbered(t, events)
-		total := 0
-		for key, list := range got {
-			missing, repeated := holes(list)
-			total += missing
-			if repeated > 0 {
-				t.Errorf("%s of %s: %d repeated", name, key, repeated)
-			}
-			if missing > 0 && gaps == 0 {
-				t.Errorf("%s of %s: %d of %d missing, and nothing says so", name, key, missing, len(list)+missing)
+		check(t, name, events)
+		var kept, got []string
+		for line := range strings.Lines(engine.Docker(t, "logs", whole)) {
+			kept = append(kept, strings.TrimSuffix(line, "\n"))
+		}
+		for _, e := range events {
+			if e.Decky == "decky-03" {
+				got = append(got, string(rfc5424.Append(nil, &e)))
 			}
 		}
-		t.Logf("%s: %d lines of %d runs, %d missing, %d gaps told", name, got.count(), len(got), total, gaps)
+		if !slices.Equal(got, kept) {
+			t.Errorf("%s: of the container whose log is not rotated %d lines came, the engine has %d", name, len(got), len(kept))
+		}
+	}
+}
+
+// check fails when lines are repeated, or lost and the container has no gap there.
+func check(t *testing.T, name string, events []decnet.Event) {
+	t.Helper()
+	next, gap := make(map[string]int), make(map[string]bool)
+	missing, gaps := 0, 0
+	for _, e := range events {
+		if e.Type == "log_gap" {
+			gaps++
+			gap[e.Decky+" "+e.Value("service")] = true
+			continue
+		}
+		n, err := strconv.Atoi(e.Value("n"))
+		if err != nil {
+			continue
+		}
+		c := e.Decky + " " + e.Service
+		key := c + " " + e.Value("run")
+		switch {
+		case n < next[key]:
+			t.Errorf("%s: %d of %s is repeated", name, n, key)
+		case n > next[key] && !gap[c]:
+			t.Errorf("%s: %d to %d of %s are missing, and nothing says so", name, next[key], n-1, key)
+		}
+		missing += max(0, n-next[key])
+		next[key], gap[c] = n+1, false
+	}
+	t.Logf("%s: %d events of %d runs, %d missing, %d gaps told", name, len(events), len(next), missing, gaps)
+}
+
+// inProcess runs a source and a collector in this process until stop.
+func inProcess(t *testing.T, base string, opts dockerlogs.Options) (src *dockerlogs.Source, stop func()) {
+	t.Helper()
+	c, err := collector.New(base, collector.Options{Keep: 1000, Window: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	src = dockerlogs.New(opts)
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- c.Run(ctx, src) }()
+	return src, sync.OnceFunc(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestHostileContainer(t *testing.T) {
+	engine := start(t)
+	base := filepath.Join(t.TempDir(), "decnet.log")
+	var log syncBuffer
+	src, stop := inProcess(t, base, dockerlogs.Options{Host: engine.Host, Log: slog.New(slog.NewTextHandler(&log, nil))})
+	defer stop()
+	run(t, engine, "decky-01", "ssh", []string{"--log-opt", "max-size=10m", "--log-opt", "max-file=5"}, "hostile")
+	eventually(t, "the line without end", func() bool {
+		records, _ := spooled(t, base)
+		return slices.ContainsFunc(records, func(e decnet.Event) bool { return e.Value("line") == "no end" })
+	})
+	eventually(t, "standard error", func() bool { return strings.Contains(log.String(), "standard error of a container") })
+	stop()
+	records, _ := spooled(t, base)
+	var got []string
+	for _, e := range records {
+		if e.Decky != "decky-01" || e.Service != "ssh" {
+			t.Errorf("an event of %s %s", e.Decky, e.Service)
+		}
+		text := e.Type
+		for _, f := range e.Fields {
+			if f.Key != "run" {
+				text += fmt.Sprintf(" %s=%.40s", f.Key, f.Value)
+			}
+		}
+		got = append(got, text)
+	}
+	want := []string{
+		"command n=0",
+		"unparsed_line line=garbage \ufffd\ufffd\x00\x1b[2J size=19",
+		"command long=" + strings.Repeat("x", 40),
+		"unparsed_line line=" + strings.Repeat("y", 40) + " size=65536 cut=true",
+		"command n=forged claimed_service=redis claimed_decky=other-decky claimed_time=2026-01-01T00:00:00Z",
+		`unparsed_line line={"log":"<134>1 2026-01-01T00:00:00Z othe size=113`,
+		"command n=1",
+		"unparsed_line line=no end size=6",
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+	if s := src.Status(); s.Lines != 8 || s.Unparsed != 4 || s.PutRight != 1 || s.Gaps != 0 {
+		t.Errorf("status %+v", s)
+	}
+	if n := strings.Count(log.String(), "stderr"); n != 1 {
+		t.Errorf("standard error was logged %d times", n)
+	}
+}
+
+// syncBuffer is a buffer for several goroutines.
+type syncBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *syncBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *syncBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}
+
+// TestContainersThatGo: one is removed while it is followed, one while nobody listens, one
+// has a log that cannot be read, and one belongs to somebody else.
+func TestContainersThatGo(t *testing.T) {
+	engine := start(t)
+	base := filepath.Join(t.TempDir(), "decnet.log")
+	c := startChild(t, base, engine)
+	has := func(what string, ok func(decnet.Event) bool) {
+		t.Helper()
+		eventually(t, what, func() bool { records, _ := spooled(t, base); return slices.ContainsFunc(records, ok) })
+	}
+	followed := run(t, engine, "decky-01", "ssh", nil, "lines", "50", "0s")
+	missed := run(t, engine, "decky-02", "ssh", nil, "lines", "50", "0s")
+	engine.Docker(t, "run", "-d", "--network", "none", printer, "decky-09", "ssh", "lines", "5", "0s")
+	run(t, engine, "decky-03", "ssh", []string{"--log-driver", "none"}, "lines", "5", "0s")
+	for _, decky := range []string{"decky-01", "decky-02"} {
+		has("the last line", func(e decnet.Event) bool { return e.Decky == decky && e.Value("n") == "49" })
+	}
+	gapOf := func(decky, reason string) func(decnet.Event) bool {
+		return func(e decnet.Event) bool {
+			return e.Type == "log_gap" && e.Decky == decky && e.Value("service") == "ssh" && strings.Contains(e.Value("reason"), reason)
+		}
+	}
+	has("the log driver", gapOf("decky-03", "log driver"))
+	engine.Docker(t, "rm", "-f", followed)
+	c.kill(t)
+	engine.Docker(t, "rm", "-f", missed)
+	c = startChild(t, base, engine)
+	has("the removed container", gapOf("decky-02", "nobody listened"))
+	c.stop(t)
+	records, _ := spooled(t, base)
+	for _, e := range records {
+		if gapOf("decky-01", "")(e) && !gapOf("decky-01", "nobody listened")(e) || e.Decky == "decky-09" {
+			t.Errorf("%+v", e)
+		}
+	}
+	check(t, "records", records)
+}
+
+// TestW42_HundredsOfContainersNeedNoThreadsOfTheirOwn attaches to 200 containers.
+func TestW42_HundredsOfContainersNeedNoThreadsOfTheirOwn(t *testing.T) {
+	const count = 200
+	engine := start(t)
+	base := filepath.Join(t.TempDir(), "decnet.log")
+	c := startChild(t, base, engine)
+	usage := func() (threads, files int) {
+		pid := strconv.Itoa(c.cmd.Process.Pid)
+		tasks, err := os.ReadDir("/proc/" + pid + "/task")
+		fds, err2 := os.ReadDir("/proc/" + pid + "/fd")
+		if err := errors.Join(err, err2); err != nil {
+			t.Fatal(err)
+		}
+		return len(tasks), len(fds)
+	}
+	created := make([]string, 0, count)
+	for i := range count {
+		decky := fmt.Sprintf("decky-%03d", i)
+		created = append(created, strings.TrimSpace(engine.Docker(t, "create", "--network", "none",
+			"--label", fleet.LabelFleet+"=lab", "--label", fleet.LabelDecky+"="+decky, "--label", fleet.LabelService+"=ssh",
+			printer, decky, "ssh", "lines", "20", "10ms")))
+	}
+	var starting sync.WaitGroup
+	for some := range slices.Chunk(created, count/4) {
+		starting.Go(func() {
+			cmd := exec.Command("docker", append([]string{"-H", engine.Host, "start"}, some...)...)
+			if out, err := cmd.CombinedOutput(); err != nil {
+				t.Errorf("%v: %s", err, out)
+			}
+		})
+	}
+	starting.Wait()
+	all := func() bool {
+		records, _ := spooled(t, base)
+		return len(records) >= 20*count
+	}
+	eventually(t, "all lines", all)
+	threads, files := usage()
+	t.Logf("%d containers: %d threads, %d open files", count, threads, files)
+	if limit := 3*runtime.NumCPU() + 20; threads > limit {
+		t.Errorf("%d threads for %d containers", threads, count)
+	}
+	if files < count {
+		t.Errorf("%d files are open: the containers are not followed", files)
+	}
+	c.stop(t)
+	records, raw := spooled(t, base)
+	check(t, "records", records)
+	if len(records) != 20*count || len(raw) != 20*count {
+		t.Errorf("%d records and %d raw lines of %d", len(records), len(raw), 20*count)
+	}
+}
+
+// TestW23_LinesBelongToTheContainerAndNotToItsHostName: a daemon prints the name that the
+// decky pretends to have.
+func TestW23_LinesBelongToTheContainerAndNotToItsHostName(t *testing.T) {
+	engine := start(t)
+	base := filepath.Join(t.TempDir(), "decnet.log")
+	_, stop := inProcess(t, base, dockerlogs.Options{Fleet: "lab", Host: engine.Host})
+	defer stop()
+	run(t, engine, "decky-07", "telnet", nil, "text", "<14>1 "+time.Now().UTC().Format(time.RFC3339)+" ubuntu-srv bash 77 - - CMD uid=0 pwd=/ cmd=id")
+	var got decnet.Event
+	eventually(t, "the command", func() bool {
+		records, _ := spooled(t, base)
+		if len(records) > 0 {
+			got = records[0]
+		}
+		return len(records) > 0
+	})
+	if got.Decky != "decky-07" || got.Service != "telnet" || got.Type != "command" || got.Value("command") != "id" {
+		t.Errorf("%+v", got)
 	}
 }

@@ -34,8 +34,10 @@ type follower struct {
 	chain chain
 	key   string // of its position
 	dir   string
+	keep  int // files of the log that the engine keeps; 0: all is in one
 
 	offset  int64    // in the first file of chain
+	behind  position // the end of the file before it
 	lines   lines    // what is unfinished
 	from    position // of the beginning of what is unfinished
 	last    string   // time of the last line
@@ -44,17 +46,17 @@ type follower struct {
 	ended   bool     // the container does not run
 	removed bool
 	failed  bool // reading failed, and that was told
+	logged  rate // lines of standard error
 }
 
-// attach opens the log, of which the engine keeps that many files, and goes on at pos.
-func (f *follower) attach(pos position, known bool, keep int, buf []byte) error {
+// attach opens the log and goes on at pos.
+func (f *follower) attach(pos position, known bool, buf []byte) error {
 	if err := f.chain.extend(); err != nil {
 		return err
 	}
 	f.last = pos.Last
 	if known {
-		for i := range f.chain.files {
-			file := &f.chain.files[i]
+		for i, file := range f.chain.files {
 			if err := file.identify(buf); err != nil {
 				return err
 			}
@@ -68,7 +70,7 @@ func (f *follower) attach(pos position, known bool, keep int, buf []byte) error 
 			return nil
 		}
 	}
-	if known || keep > 1 && len(f.chain.files) >= keep {
+	if known || f.keep > 1 && len(f.chain.files) >= f.keep {
 		f.gap = gapRotated
 	}
 	return nil
@@ -83,12 +85,13 @@ func (f *follower) position() (position, bool) {
 	return f.here()
 }
 
-// here returns where the reader is; not ok before the first line of a file.
+// here returns where the reader is; not ok before the first line.
 func (f *follower) here() (position, bool) {
-	p := position{Offset: f.offset, Last: f.last, Decky: f.decky, Service: f.service}
-	if file, _ := f.chain.first(); file != nil {
-		p.File = file.name
+	p := f.behind
+	if file, _ := f.chain.first(); file != nil && file.name != "" {
+		p.File, p.Offset = file.name, f.offset
 	}
+	p.Last, p.Decky, p.Service = f.last, f.decky, f.service
 	if f.lines.passing {
 		p.Passing = f.lines.time
 	}
@@ -97,9 +100,9 @@ func (f *follower) here() (position, bool) {
 
 // sink takes what a follower reads.
 type sink interface {
-	line(c *containerID, text, time string, cut bool)
-	stderr(c *containerID, text string)
-	gap(c *containerID, reason, since, until string)
+	line(f *follower, text, time string, cut bool)
+	stderr(f *follower, e entry)
+	gap(f *follower, reason, until string) // since the last line
 }
 
 // read reads what buf holds at most, and reports whether there may be more.
@@ -108,6 +111,10 @@ func (f *follower) read(buf []byte, out sink) (more bool, err error) {
 		file, sealed := f.chain.first()
 		if file == nil {
 			return false, nil
+		}
+		was := file.name
+		if f.keep == 1 { // the engine may empty the file and go on in it
+			file.name = ""
 		}
 		if err := file.identify(buf); err != nil {
 			return false, err
@@ -119,7 +126,7 @@ func (f *follower) read(buf []byte, out sink) (more bool, err error) {
 		}
 		data := buf[:n]
 		if f.offset > 0 {
-			if n == 0 || data[0] != '\n' {
+			if n == 0 || data[0] != '\n' || was != "" && file.name != was {
 				f.lines.end(f.sinkLine(out))
 				f.offset, f.gap, file.name = 0, gapTruncated, ""
 				continue
@@ -146,6 +153,9 @@ func (f *follower) read(buf []byte, out sink) (more bool, err error) {
 		if len(data) > 0 {
 			f.gap = gapUnreadable
 		}
+		if file.name != "" {
+			f.behind = position{File: file.name, Offset: f.offset}
+		}
 		f.chain.drop()
 		f.offset = 0
 		if next, _ := f.chain.first(); next.gap {
@@ -158,7 +168,7 @@ func (f *follower) read(buf []byte, out sink) (more bool, err error) {
 func (f *follower) sinkLine(out sink) func(text, time string, cut bool) {
 	return func(text, time string, cut bool) {
 		f.last = time
-		out.line(&f.containerID, text, time, cut)
+		out.line(f, text, time, cut)
 	}
 }
 
@@ -178,11 +188,11 @@ func (f *follower) entries(data []byte, out sink) {
 			}
 		}
 		if f.gap != "" {
-			out.gap(&f.containerID, f.gap, f.last, e.time)
+			out.gap(f, f.gap, e.time)
 			f.gap = ""
 		}
 		if e.stderr {
-			out.stderr(&f.containerID, e.text)
+			out.stderr(f, e)
 		} else {
 			if f.lines.add(e, line) {
 				f.from, _ = f.here()

@@ -16,7 +16,7 @@ import (
 // follow makes a follower for c, unless there is one. A container that is gone is lost, when
 // it has just begun.
 func (r *run) follow(ctx context.Context, c containerID, begun bool) error {
-	if r.has(c.id) || r.unreadable[c.id] {
+	if r.has(c.id) {
 		return nil
 	}
 	info, err := r.engine.ContainerInspect(ctx, c.id)
@@ -37,20 +37,36 @@ func (r *run) follow(ctx context.Context, c containerID, begun bool) error {
 		err = errUnreadable
 	} else {
 		f.dir = filepath.Dir(info.LogPath)
-		keep, _ := strconv.Atoi(info.HostConfig.LogConfig.Config["max-file"])
-		err = r.open(f, keep)
+		f.keep = filesKept(info.HostConfig.LogConfig.Config)
+		err = r.open(f)
 	}
-	if err != nil {
-		r.unreadable[c.id] = true
-		f.chain.close()
-		r.lose(&c, err.Error(), "")
+	if err == nil {
+		delete(r.unreadable, c.id)
 		return nil
+	}
+	f.chain.close()
+	if !r.unreadable[c.id] {
+		r.unreadable[c.id] = true
+		r.lose(&c, err.Error(), "")
 	}
 	return nil
 }
 
-// open begins to follow f, of whose log the engine keeps that many files.
-func (r *run) open(f *follower, keep int) error {
+// filesKept returns how many files of a log the engine keeps, by the options of its driver; 0
+// when it does not rotate.
+func filesKept(options map[string]string) int {
+	if size, ok := options["max-size"]; !ok || size == "-1" {
+		return 0
+	}
+	n, err := strconv.Atoi(options["max-file"])
+	if err != nil {
+		return 1
+	}
+	return n
+}
+
+// open begins to follow f.
+func (r *run) open(f *follower) error {
 	if r.watcher != nil {
 		if err := r.watcher.Add(f.dir); err != nil {
 			r.src.opts.Log.Warn("a log is looked at now and then, and not when it changes", "decky", f.decky, "service", f.service, "error", err)
@@ -63,7 +79,7 @@ func (r *run) open(f *follower, keep int) error {
 	if known && json.Unmarshal([]byte(kept), &pos) == nil {
 		f.kept = kept
 	}
-	if err := f.attach(pos, known, keep, r.attachBuf); err != nil {
+	if err := f.attach(pos, known, r.attachBuf); err != nil {
 		return err
 	}
 	r.mu.Lock()

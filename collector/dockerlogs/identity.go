@@ -1,6 +1,7 @@
 package dockerlogs
 
 import (
+	"net/netip"
 	"strconv"
 	"time"
 
@@ -41,38 +42,47 @@ func attributed(dec *rfc5424.Decoder, c *containerID, text string, at time.Time,
 		return unparsedLine(c, text, at, cut), unparsed
 	}
 	var claims []decnet.Field
-	v := asItIs
+	v, prose := asItIs, true
+	switch {
+	case native.Normalize(&e, c.service):
+	case e.Service == c.service:
+		prose = false
+	case e.Type == "" && len(e.Fields) == 0:
+		e.Type, e.Fields, e.Msg = "log", []decnet.Field{decnet.F("daemon", e.Service), decnet.F("line", e.Msg)}, ""
+		e.Service, e.Attacker = c.service, netip.Addr{} // what is in the prose may be the attacker's own text
+	default:
+		v, prose = putRight, false
+		if !native.DaemonOf(e.Service, c.service) {
+			claims = claim(claims, "claimed_service", e.Service)
+		}
+		e.Service = c.service
+	}
+	if prose {
+		v = translated
+	}
 	if e.Decky != c.decky {
-		if v = putRight; e.Decky != "" {
-			claims = append(claims, decnet.F("claimed_decky", e.Decky))
+		if !prose { // a daemon knows nothing of deckies
+			v, claims = putRight, claim(claims, "claimed_decky", e.Decky)
 		}
 		e.Decky = c.decky
 	}
 	if d := e.Time.Sub(at); d < -maxSkew || d > maxSkew {
-		v = putRight
-		claims = append(claims, decnet.F("claimed_time", e.Time.UTC().Format(time.RFC3339Nano)))
+		v, claims = putRight, claim(claims, "claimed_time", e.Time.UTC().Format(time.RFC3339Nano))
 		e.Time = at
-	}
-	switch daemon := native.DaemonOf(e.Service, c.service); {
-	case daemon && native.Normalize(&e, c.service):
-		v = max(v, translated)
-	case e.Service == c.service:
-	case e.Type == "" && len(e.Fields) == 0:
-		v = max(v, translated)
-		e.Type, e.Fields, e.Msg = "log", []decnet.Field{decnet.F("daemon", e.Service), decnet.F("line", e.Msg)}, ""
-		e.Service = c.service
-	default:
-		v = putRight
-		if !daemon && e.Service != "" {
-			claims = append(claims, decnet.F("claimed_service", e.Service))
-		}
-		e.Service = c.service
 	}
 	if v == asItIs {
 		return text, v
 	}
 	e.Fields = append(e.Fields[:len(e.Fields):len(e.Fields)], claims...)
 	return encoded(e), v
+}
+
+// claim adds what a line claims, if it claims something.
+func claim(claims []decnet.Field, key, value string) []decnet.Field {
+	if value == "" {
+		return claims
+	}
+	return append(claims, decnet.F(key, value))
 }
 
 func unparsedLine(c *containerID, text string, at time.Time, cut bool) string {

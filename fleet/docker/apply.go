@@ -54,6 +54,9 @@ func (r *Runtime) apply(ctx context.Context, f decnet.Fleet) error {
 	if err != nil {
 		return err
 	}
+	if err := r.killLost(p.there); err != nil {
+		return err
+	}
 	if err := r.prepare(ctx, p); err != nil {
 		return err
 	}
@@ -75,6 +78,20 @@ func (r *Runtime) planned(ctx context.Context, f decnet.Fleet) (p *plan, err err
 		return err
 	})
 	return p, err
+}
+
+// killLost ends what is left of those containers that do not run.
+func (r *Runtime) killLost(list []existing) error {
+	if !r.engine.local() {
+		return nil
+	}
+	var ids []string
+	for _, c := range list {
+		if c.ended && len(c.id) == 64 {
+			ids = append(ids, c.id)
+		}
+	}
+	return killOrphans(ids)
 }
 
 // prepare does what touches no decky.
@@ -145,17 +162,20 @@ func (r *Runtime) clear(ctx context.Context, p *plan) []error {
 func (r *Runtime) removeAll(ctx context.Context, list []containerWork) []error {
 	return each(list, func(c containerWork) []error {
 		return some(r.step(ctx, *c.Step, func() error {
-			return r.limited(func() error { return r.removeContainer(ctx, c.is.id) })
+			return r.limited(func() error { return r.removeContainer(ctx, c.is) })
 		}))
 	})
 }
 
 // removeContainer gives a container time to end and removes it. One that is not there is
 // removed already.
-func (r *Runtime) removeContainer(ctx context.Context, id string) error {
-	err := r.engine.stop(ctx, id, grace)
+func (r *Runtime) removeContainer(ctx context.Context, c existing) error {
+	err := r.engine.stop(ctx, c.id, grace)
 	if err == nil {
-		err = r.engine.remove(ctx, id)
+		err = r.killLost([]existing{c})
+	}
+	if err == nil {
+		err = r.engine.remove(ctx, c.id)
 	}
 	return unless(err, decnet.ErrNotFound)
 }
@@ -174,37 +194,47 @@ func (r *Runtime) raise(ctx context.Context, p *plan) []error {
 			return some(err)
 		}
 		return each(d.services, func(c containerWork) []error {
+			if c.is.id != "" && d.holder.is.id != "" && holder != d.holder.is.id {
+				c.Step = c.step(ActionReplace, otherHolder)
+			}
 			_, err := r.bring(ctx, p, c, holder)
 			return some(err)
 		})
 	})
 }
 
-// bring does the step of a container, and returns its ID.
+// bring does the step of a container, and returns its ID. A container that does not start
+// is made anew for the next attempt: an engine that was killed may have half of it.
 func (r *Runtime) bring(ctx context.Context, p *plan, c containerWork, holder string) (id string, err error) {
 	id = c.is.id
 	if c.Step == nil {
 		return id, nil
 	}
+	create := c.Action == ActionCreate || c.Action == ActionReplace
 	err = r.step(ctx, *c.Step, func() error {
 		return r.limited(func() error {
-			switch c.Action {
-			case ActionRestart:
-				if err := r.engine.stop(ctx, id, grace); err != nil {
-					return err
-				}
-			case ActionCreate, ActionReplace:
+			if create {
 				if id, err = r.createContainer(ctx, p, c, holder); err != nil {
 					return err
 				}
+			} else if c.Action == ActionRestart {
+				if err := r.engine.stop(ctx, id, grace); err != nil {
+					return err
+				}
 			}
-			return r.engine.start(ctx, id)
+			err := r.engine.start(ctx, id)
+			if err == nil || errors.Is(err, ErrNoEngine) {
+				return err
+			}
+			create = true
+			return errors.Join(err, r.removeContainer(ctx, existing{id: id, ended: true}))
 		})
 	})
 	return id, err
 }
 
-// createContainer makes the container of c, or finds that an attempt before made it.
+// createContainer makes the container of c. Where one of the fleet has its name, it is that
+// of an attempt whose answer was lost, or one that goes.
 func (r *Runtime) createContainer(ctx context.Context, p *plan, c containerWork, holder string) (id string, err error) {
 	s, volumes := p.volumesOf(c.service)
 	for _, v := range volumes {
@@ -218,8 +248,15 @@ func (r *Runtime) createContainer(ctx context.Context, p *plan, c containerWork,
 	}
 	all, listErr := r.engine.containers(ctx)
 	for _, e := range all {
-		if e.name == s.ContainerName && r.owns(e) && e.labels[labelHash] == s.CustomLabels[labelHash] && e.id != c.is.id {
+		switch {
+		case e.name != s.ContainerName || !r.owns(e):
+		case e.id != c.is.id && e.labels[labelHash] == s.CustomLabels[labelHash] && (holder == "" || e.network == "container:"+holder):
 			return e.id, nil
+		default:
+			if err := r.removeContainer(ctx, e); err != nil {
+				return "", err
+			}
+			return r.engine.create(ctx, s, holder)
 		}
 	}
 	return "", errors.Join(err, listErr)

@@ -223,7 +223,13 @@ func (l lab) left(t testing.TB) string {
 	t.Helper()
 	var b bytes.Buffer
 	for _, args := range []string{"link", "addr", "route", "rule"} {
-		b.WriteString(strings.ReplaceAll(ip(t, "-o "+args), " tentative", "")) // what a new link is at first
+		for line := range strings.Lines(ip(t, "-o "+args)) {
+			line, _, _ = strings.Cut(line, "\\")
+			if args == "link" {
+				line, _, _ = strings.Cut(line, "<") // its state changes by itself
+			}
+			fmt.Fprintln(&b, strings.TrimSpace(strings.ReplaceAll(line, " tentative", "")))
+		}
 	}
 	b.WriteString(l.Docker(t, "ps", "-a", "--format", "container {{.Names}}"))
 	b.WriteString(l.Docker(t, "network", "ls", "--format", "network {{.Name}}"))

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -101,11 +102,13 @@ type existing struct {
 	id, name, image string // image is the ID of the image
 	labels          map[string]string
 	running         bool
+	ended           bool     // and nothing starts it again
+	created, paused bool     // created: it never started
 	network         string   // what it is in the network of: "container:ID", or a name
 	networks        []string // IDs
 }
 
-// containers lists all containers of the engine.
+// containers lists all containers of the engine, sorted by name.
 func (e engine) containers(ctx context.Context) ([]existing, error) {
 	summaries, err := e.c.ContainerList(ctx, container.ListOptions{All: true})
 	if err != nil {
@@ -114,6 +117,8 @@ func (e engine) containers(ctx context.Context) ([]existing, error) {
 	list := make([]existing, 0, len(summaries))
 	for _, s := range summaries {
 		c := existing{id: s.ID, image: s.ImageID, labels: s.Labels, running: s.State == container.StateRunning, network: s.HostConfig.NetworkMode}
+		c.created, c.paused = s.State == container.StateCreated, s.State == container.StatePaused
+		c.ended = c.created || s.State == container.StateExited || s.State == container.StateDead
 		for _, n := range s.Names { // a name with a further slash is that of a link
 			if n = strings.TrimPrefix(n, "/"); !strings.Contains(n, "/") {
 				c.name = n
@@ -126,6 +131,7 @@ func (e engine) containers(ctx context.Context) ([]existing, error) {
 		}
 		list = append(list, c)
 	}
+	slices.SortFunc(list, func(a, b existing) int { return strings.Compare(a.name, b.name) })
 	return list, nil
 }
 

@@ -80,12 +80,23 @@ func TestLife(t *testing.T) {
 		web = decky("web", 10, "http, ftp")
 		f = fromINI(t, web, db)
 		mustApply(t, r, f)
-		equal(t, "steps", done.take(), []string{"create container web-ftp", "remove container web-ssh"})
+		equal(t, "steps", done.take(), []string{
+			"create container web-ftp", "remove container web-http", "remove container web-ssh", "replace container web-http", // which knows of ftp now
+		})
 		equal(t, "states", states(t, r), []string{"web/ftp=up", "web/http=up", "db/mysql=up", "db/redis=up"})
 		eventually(t, "ftp answers", func() bool { return l.answers(t, "10.99.0.10", 21) })
 		if l.answers(t, "10.99.0.10", 22) {
 			t.Error("ssh answers, which was removed")
 		}
+	})
+	t.Run("setting", func(t *testing.T) {
+		web += "[web.http]\nserver_header = Apache/2.4.57\n"
+		f = fromINI(t, web, db)
+		mustApply(t, r, f)
+		equal(t, "steps", done.take(), []string{"remove container web-http", "replace container web-http"})
+		eventually(t, "the setting is in force", func() bool {
+			return strings.Contains(l.Attack(t, "curl", "-sI", "http://10.99.0.10/"), "Server: Apache/2.4.57\r\n")
+		})
 	})
 	t.Run("other address", func(t *testing.T) {
 		web = decky("web", 12, "http, ftp")

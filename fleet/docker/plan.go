@@ -24,13 +24,14 @@ const labelHash = "com.docker.compose.config-hash"
 // plan is what Apply does to converge, in its order.
 type plan struct {
 	fleet   decnet.Fleet
+	there   []existing // of the fleet
 	doc     *compose.Document
 	images  []imageWork
 	network networkWork
 	remove  []containerWork // of what the fleet no longer has
 	deckies []deckyWork
-	volumes []string // names of those that are no longer used
-	probe   []string // deckies whose addresses the LAN is asked for
+	volumes []string     // names of those that are no longer used
+	probe   []netip.Addr // that the LAN is asked for
 	host    hostWork
 }
 
@@ -86,8 +87,11 @@ func (r *Runtime) document(f decnet.Fleet) (*compose.Document, pot.Image, error)
 	return doc, built, err
 }
 
-// owns reports whether a container is one of the fleet.
-func (r *Runtime) owns(c existing) bool { return c.labels[compose.LabelFleet] == r.opt.Compose.Project }
+// owns reports whether a container is one of the fleet. Whatever has an image of the fleet
+// has the first label too.
+func (r *Runtime) owns(c existing) bool {
+	return c.labels[compose.LabelFleet] == r.opt.Compose.Project && c.labels[compose.LabelDecky] != ""
+}
 
 func (r *Runtime) plan(ctx context.Context, f decnet.Fleet) (*plan, error) {
 	p := &plan{fleet: f}
@@ -107,6 +111,7 @@ func (r *Runtime) plan(ctx context.Context, f decnet.Fleet) (*plan, error) {
 		}
 		if r.owns(c) {
 			there[c.name] = c
+			p.there = append(p.there, c)
 		}
 	}
 	if p.network, err = r.networkFor(ctx, doc, all); err != nil {
@@ -150,8 +155,8 @@ func (r *Runtime) plan(ctx context.Context, f decnet.Fleet) (*plan, error) {
 	return p, r.staleVolumes(ctx, p)
 }
 
-// unknown lists the deckies whose address no container of the fleet has on the LAN.
-func (r *Runtime) unknown(p *plan, seen map[string]details) []string {
+// unknown lists the addresses of deckies that no container of the fleet has on the LAN.
+func (r *Runtime) unknown(p *plan, seen map[string]details) []netip.Addr {
 	if r.opt.Probe < 0 || !r.engine.local() {
 		return nil
 	}
@@ -161,13 +166,15 @@ func (r *Runtime) unknown(p *plan, seen map[string]details) []string {
 			known[a] = true
 		}
 	}
-	var names []string
+	var addrs []netip.Addr
 	for _, d := range p.deckies {
-		if d.holder.Step != nil && !(known[d.decky.Addr] && known[d.decky.Addr6]) {
-			names = append(names, d.decky.Name)
+		for _, a := range []netip.Addr{d.decky.Addr, d.decky.Addr6} {
+			if !known[a] {
+				addrs = append(addrs, a)
+			}
 		}
 	}
-	return names
+	return addrs
 }
 
 // hostFor says what is to be done with the interface of this machine.
@@ -186,41 +193,46 @@ func (r *Runtime) hostFor(f decnet.Fleet) (hostWork, error) {
 	return hostWork{&Step{Action: ActionCreate, Object: ObjectInterface, Name: name, Reason: "this machine cannot reach the deckies without it"}, link}, nil
 }
 
+// step is what is to be done with the container.
+func (c containerWork) step(a Action, reason string) *Step {
+	return &Step{Action: a, Object: ObjectContainer, Name: c.service.ContainerName, Decky: c.service.Labels[compose.LabelDecky], Reason: reason}
+}
+
 // compare says what is to be done with a container for itself.
 func (r *Runtime) compare(c containerWork, ids map[string]string, network networkWork) *Step {
-	s := &Step{Object: ObjectContainer, Name: c.service.ContainerName, Decky: c.service.Labels[compose.LabelDecky]}
 	id, imageStays := ids[c.service.Image]
 	switch {
 	case c.is.id == "":
-		s.Action = ActionCreate
+		return c.step(ActionCreate, "")
 	case c.is.labels[labelHash] != c.service.CustomLabels[labelHash]:
-		s.Action, s.Reason = ActionReplace, "its settings changed"
+		return c.step(ActionReplace, "its settings changed")
 	case !imageStays || c.is.image != id:
-		s.Action, s.Reason = ActionReplace, "its image changed"
+		return c.step(ActionReplace, "its image changed")
 	case network.Step != nil:
-		s.Action, s.Reason = ActionReplace, "its network is made anew"
+		return c.step(ActionReplace, "its network is made anew")
+	case c.is.created:
+		return c.step(ActionReplace, "it never started")
+	case c.is.paused:
+		return c.step(ActionReplace, "it is paused")
 	case !c.is.running:
-		s.Action, s.Reason = ActionStart, "it does not run"
-	default:
-		return nil
+		return c.step(ActionStart, "it does not run")
 	}
-	return s
+	return nil
 }
+
+const otherHolder = "the container with its network is another one"
 
 // dependent says what is to be done with a service because of the container that has its
 // network. It is in the network of one container, not of whichever has a name; and when
 // that one has started anew, in the network that it had before.
 func dependent(c, holder containerWork, seen map[string]details) *Step {
-	s := &Step{Object: ObjectContainer, Name: c.service.ContainerName, Decky: c.service.Labels[compose.LabelDecky]}
 	switch {
 	case holder.Step != nil && holder.Action != ActionStart, c.is.network != "container:"+holder.is.id:
-		s.Action, s.Reason = ActionReplace, "the container with its network is another one"
+		return c.step(ActionReplace, otherHolder)
 	case c.is.running && (holder.Step != nil || seen[c.is.id].started.Before(seen[holder.is.id].started)):
-		s.Action, s.Reason = ActionRestart, "it runs in a network that is gone"
-	default:
-		return nil
+		return c.step(ActionRestart, "it runs in a network that is gone")
 	}
-	return s
+	return nil
 }
 
 // removal is the step that removes a container.
@@ -273,7 +285,11 @@ func (r *Runtime) staleVolumes(ctx context.Context, p *plan) error {
 
 // probeStep is the question to the LAN.
 func (p *plan) probeStep() *Step {
-	return &Step{Action: ActionProbe, Object: ObjectAddress, Name: strings.Join(p.probe, ", "), Reason: "another machine may have it"}
+	s := &Step{Action: ActionProbe, Object: ObjectAddress, Name: p.probe[0].String(), Reason: "another machine may have it"}
+	if more := len(p.probe) - 1; more > 0 {
+		s.Name += fmt.Sprintf(" and %d more", more)
+	}
+	return s
 }
 
 // steps lists what the plan does, in its order.

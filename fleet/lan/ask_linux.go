@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -11,11 +12,11 @@ import (
 	"github.com/decnet/decnet/fleet"
 )
 
-// Probe asks the LAN of f whether another machine has the address of one of the named
-// deckies, for those who make deckies by other means than this package. window is how long
+// Probe asks the LAN of f whether another machine has one of addrs, which deckies of f
+// have, for those who make deckies by other means than this package. window is how long
 // an owner may take to answer; 0: one second. Where there is one the error wraps
 // decnet.ErrConflict and names it. Its other errors are those of [Runtime.Apply].
-func Probe(ctx context.Context, f decnet.Fleet, deckies []string, window time.Duration) error {
+func Probe(ctx context.Context, f decnet.Fleet, addrs []netip.Addr, window time.Duration) error {
 	if window <= 0 {
 		window = time.Second
 	}
@@ -28,36 +29,45 @@ func Probe(ctx context.Context, f decnet.Fleet, deckies []string, window time.Du
 	if err != nil {
 		return err
 	}
-	hosts := slices.DeleteFunc(slices.Clone(all), func(b blueprint) bool { return !slices.Contains(deckies, b.decky) })
-	if len(hosts) == 0 {
+	var wishes []wish
+	busy := make(map[[6]byte]bool)
+	for _, b := range all {
+		busy[b.mac] = true
+		for _, a := range b.addrs() {
+			if slices.Contains(addrs, a) {
+				wishes = append(wishes, wish{b.decky, a, b.mac})
+			}
+		}
+	}
+	if len(wishes) == 0 {
 		return nil
 	}
 	if direct {
-		return probeFrom(ctx, f.Interface, hosts, window)
+		return probeFrom(ctx, f.Interface, wishes, window)
 	}
 	if err := n.open(); err != nil {
 		return err
 	}
 	defer n.shut()
-	sender := hosts[0].mac
-	for slices.ContainsFunc(all, func(b blueprint) bool { return b.mac == sender }) {
-		sender[5]++
+	link := all[0]
+	for busy[link.mac] {
+		link.mac[5]++
 	}
-	return n.probe(ctx, hosts, sender)
+	return n.probe(ctx, wishes, link)
 }
 
 // probeFrom asks from the interface itself: no MACVLAN link can be beside those of IPvlan.
-func probeFrom(ctx context.Context, name string, hosts []blueprint, window time.Duration) error {
+func probeFrom(ctx context.Context, name string, wishes []wish, window time.Duration) error {
 	iface, err := net.InterfaceByName(name)
 	if err != nil {
 		return fmt.Errorf("interface %q: %w", name, decnet.ErrNotFound)
 	}
-	socket, err := arpSocket(iface.Index)
+	socket, err := frameSocket(iface.Index)
 	if err != nil {
 		return err
 	}
 	defer socket.Close()
-	taken, err := ask(ctx, socket, hosts, [6]byte(iface.HardwareAddr), window)
+	taken, err := ask(ctx, socket, wishes, [6]byte(iface.HardwareAddr), window)
 	if err != nil || len(taken) == 0 {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"runtime"
 	"time"
 
@@ -13,6 +14,6 @@ import (
 )
 
 // Probe always gives an error that wraps errors.ErrUnsupported.
-func Probe(context.Context, decnet.Fleet, []string, time.Duration) error {
+func Probe(context.Context, decnet.Fleet, []netip.Addr, time.Duration) error {
 	return fmt.Errorf("lan: probes need Linux, this is %s: %w", runtime.GOOS, errors.ErrUnsupported)
 }

@@ -14,11 +14,15 @@ import (
 type blueprint struct {
 	decky   string
 	parent  int // index of the interface
+	mac     [6]byte
 	addr    netip.Prefix
 	gateway netip.Addr // zero: none
-	mac     [6]byte
-	family  string
-	exits   string // what the egress lock lets out, separated by spaces
+	// Of IPv6; zero: none.
+	addr6    netip.Prefix
+	link6    netip.Addr
+	gateway6 netip.Addr
+	family   string
+	exits    string // what the egress lock lets out, separated by spaces
 }
 
 // blueprints says what f needs, and refuses what cannot be.
@@ -47,8 +51,10 @@ func (n *network) blueprints(f decnet.Fleet) ([]blueprint, error) {
 			owners[p.Addr()] = "this machine"
 		}
 	}
-	if f.Gateway.IsValid() {
-		owners[f.Gateway] = "the gateway"
+	for _, gw := range []netip.Addr{f.Gateway, f.Gateway6} {
+		if gw.IsValid() {
+			owners[gw] = "the gateway"
+		}
 	}
 	list := make([]blueprint, 0, len(f.Deckies))
 	for _, d := range f.Deckies {
@@ -56,17 +62,40 @@ func (n *network) blueprints(f decnet.Fleet) ([]blueprint, error) {
 			return nil, fmt.Errorf("%s: %w", d.Name, err)
 		}
 		owners[d.Addr] = d.Name
+		b := blueprint{
+			decky: d.Name, parent: parent, mac: [6]byte(macs[d.Name]), family: d.OSFamily,
+			addr: netip.PrefixFrom(d.Addr, f.Subnet.Bits()), gateway: f.Gateway,
+		}
+		if d.Addr6.IsValid() {
+			if err := b.addIPv6(f, d, owners); err != nil {
+				return nil, fmt.Errorf("%s: %w", d.Name, err)
+			}
+		}
 		exits, err := fleet.ParseExits(d.Egress)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", d.Name, err)
 		}
-		list = append(list, blueprint{
-			decky: d.Name, parent: parent, addr: netip.PrefixFrom(d.Addr, f.Subnet.Bits()),
-			gateway: f.Gateway, mac: [6]byte(macs[d.Name]), family: d.OSFamily,
-			exits: strings.Trim(fmt.Sprint(exits), "[]"),
-		})
+		b.exits = strings.Trim(fmt.Sprint(exits), "[]")
+		list = append(list, b)
 	}
 	return list, nil
+}
+
+// addIPv6 gives b the second address of d, which nobody in owners may have.
+func (b *blueprint) addIPv6(f decnet.Fleet, d decnet.Decky, owners map[netip.Addr]string) (err error) {
+	switch {
+	case !f.Subnet6.IsValid():
+		return fmt.Errorf("second address %s has no subnet, for example net6 = fd00:1::/64 in [general]: %w", d.Addr6, decnet.ErrSemantic)
+	case !d.Addr6.Is6() || d.Addr6.Is4In6():
+		return fmt.Errorf("second address %s is not IPv6: %w", d.Addr6, decnet.ErrSemantic)
+	}
+	if err := checkMachine(d.Addr6, f.Subnet6, owners); err != nil {
+		return err
+	}
+	owners[d.Addr6] = d.Name
+	b.addr6, b.gateway6 = netip.PrefixFrom(d.Addr6, f.Subnet6.Bits()), f.Gateway6
+	b.link6, err = fleet.LinkLocal(d, b.mac[:])
+	return err
 }
 
 // parentLink finds the interface that the links of the deckies sit on.
@@ -86,19 +115,26 @@ func parentLink(name string) (index int, err error) {
 	return iface.Index, nil
 }
 
-// checkAddr refuses an address that no machine in the subnet can have, or that is taken.
+// checkAddr refuses what cannot be the first address of a decky.
 func checkAddr(a netip.Addr, subnet netip.Prefix, owners map[netip.Addr]string) error {
 	switch {
 	case !subnet.IsValid():
 		return fmt.Errorf("a fleet on the LAN needs a subnet, for example net = 192.168.1.0/24 in [general]: %w", decnet.ErrSemantic)
 	case !a.Is4():
-		return fmt.Errorf("address %s is not IPv4, which is what deckies on the LAN have without an engine: %w", a, decnet.ErrSemantic)
+		return fmt.Errorf("address %s is not IPv4, which is what deckies on the LAN have first without an engine: %w", a, decnet.ErrSemantic)
+	}
+	return checkMachine(a, subnet, owners)
+}
+
+// checkMachine refuses an address that no machine in the subnet can have, or that is taken.
+func checkMachine(a netip.Addr, subnet netip.Prefix, owners map[netip.Addr]string) error {
+	switch {
 	case !subnet.Contains(a):
 		return fmt.Errorf("address %s is outside of the subnet %s: %w", a, subnet, decnet.ErrSemantic)
 	case owners[a] != "":
 		return fmt.Errorf("address %s is already that of %s: %w", a, owners[a], decnet.ErrSemantic)
 	}
-	if _, err := fleet.Allocate(subnet, 1, a, func(other netip.Addr) bool { return other != a }); err != nil {
+	if fleet.Reserved(subnet, a) != "" {
 		return fmt.Errorf("address %s is not that of a machine in the subnet %s: %w", a, subnet, decnet.ErrSemantic)
 	}
 	return nil

@@ -37,7 +37,11 @@ func (l lab) capture(t *testing.T) func(from string) string {
 			_ = cmd.Process.Signal(syscall.SIGINT)
 			_ = cmd.Wait()
 		}
-		return run(t, "tcpdump", "-n", "-r", file, "ip src host "+from)
+		kind := "ip"
+		if strings.Contains(from, ":") {
+			kind = "ip6"
+		}
+		return run(t, "tcpdump", "-n", "-r", file, kind+" src host "+from)
 	}
 }
 

@@ -4,8 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net"
+	"net/netip"
 	"os"
+	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -16,6 +20,7 @@ import (
 	"github.com/decnet/decnet"
 	"github.com/decnet/decnet/fleet"
 	"github.com/decnet/decnet/fleet/internal/egress"
+	"github.com/decnet/decnet/fleet/internal/look"
 )
 
 // host is the network namespace of one decky. It is an inprocess.Place.
@@ -41,7 +46,7 @@ func (n *network) build(h *host) error {
 		if h.ns, err = currentNamespace(); err != nil {
 			return err
 		}
-		if err := setSysctls(h.family); err != nil {
+		if err := h.setSysctls(); err != nil {
 			return err
 		}
 		exits, err := fleet.ParseExits(strings.Fields(h.exits))
@@ -51,6 +56,9 @@ func (n *network) build(h *host) error {
 		h.watch, err = egress.Lock(egress.Options{Decky: h.decky, Exits: exits, Sink: n.opt.Sink, Now: n.opt.Now})
 		if err != nil {
 			return fmt.Errorf("egress lock: %w", privilege(err))
+		}
+		if err := look.Wear(h.family); err != nil {
+			return fmt.Errorf("look of %s: %w", h.family, privilege(err))
 		}
 		if err := n.addLink(h.blueprint, h.ns, linkName); err != nil {
 			return err
@@ -82,7 +90,7 @@ func (n *network) addLink(b blueprint, ns *os.File, name string) error {
 	return nil
 }
 
-// configure gives the link its address, in the namespace.
+// configure gives the link its addresses, in the namespace.
 func (h *host) configure() error {
 	nl, err := netlink.NewHandle(unix.NETLINK_ROUTE)
 	if err != nil {
@@ -92,12 +100,15 @@ func (h *host) configure() error {
 	if h.link, err = nl.LinkByName(linkName); err != nil {
 		return err
 	}
-	addr := &netlink.Addr{IPNet: &net.IPNet{
-		IP:   h.addr.Addr().AsSlice(),
-		Mask: net.CIDRMask(h.addr.Bits(), h.addr.Addr().BitLen()),
-	}}
-	if err := nl.AddrAdd(h.link, addr); err != nil {
-		return fmt.Errorf("address %s: %w", h.addr, err)
+	addrs := []netip.Prefix{h.addr}
+	if h.addr6.IsValid() {
+		addrs = append(addrs, netip.PrefixFrom(h.link6, 64), h.addr6)
+	}
+	for _, p := range addrs {
+		addr := &netlink.Addr{IPNet: &net.IPNet{IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())}}
+		if err := nl.AddrAdd(h.link, addr); err != nil {
+			return fmt.Errorf("address %s: %w", p, err)
+		}
 	}
 	return nil
 }
@@ -108,12 +119,18 @@ func (h *host) configure() error {
 const orphanRetries = "3"
 
 // setSysctls makes the namespace resemble an OS family, keeps it from forwarding, which it
-// may have inherited, and lets it announce its address.
-func setSysctls(family string) error {
-	values, err := fleet.Sysctls(family)
+// may have inherited, and lets it announce its addresses.
+func (h *host) setSysctls() error {
+	values, err := fleet.Sysctls(h.family)
 	if err != nil {
 		return err
 	}
+	if h.addr6.IsValid() {
+		if err := h.setSysctls6(values); err != nil {
+			return err
+		}
+	}
+	values["net.ipv4.tcp_rmem"] = look.ReceiveMemory(h.family)
 	values["net.ipv4.ip_forward"] = "0"
 	values["net.ipv4.tcp_orphan_retries"] = orphanRetries
 	values["net.ipv4.conf.default.arp_notify"] = "1"
@@ -123,15 +140,39 @@ func setSysctls(family string) error {
 		}
 	}
 	// What a kernel without IPv6, or without its own conntrack settings, has no need of.
-	for key, value := range map[string]string{
-		"net.ipv6.conf.all.disable_ipv6":            "1",
-		"net.ipv6.conf.default.disable_ipv6":        "1",
-		"net.netfilter.nf_conntrack_tcp_be_liberal": "1",
-	} {
+	optional := map[string]string{"net.netfilter.nf_conntrack_tcp_be_liberal": "1"}
+	if !h.addr6.IsValid() {
+		optional["net.ipv6.conf.all.disable_ipv6"] = "1"
+		optional["net.ipv6.conf.default.disable_ipv6"] = "1"
+	}
+	for key, value := range optional {
 		if err := setSysctl(key, value); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}
+	return nil
+}
+
+// setSysctls6 adds those of IPv6 to values: the addresses are those of the plan and no
+// others, they can be bound before the link is up, and they are announced when it is. That
+// nobody else has them has been asked before.
+func (h *host) setSysctls6(values map[string]string) error {
+	six, err := fleet.Sysctls6(h.family)
+	if err != nil {
+		return err
+	}
+	if _, err := os.Stat("/proc/sys/net/ipv6"); err != nil {
+		return fmt.Errorf("this kernel has no IPv6 (CONFIG_IPV6): %w", errors.ErrUnsupported)
+	}
+	maps.Copy(values, six)
+	const noLinkLocal = "1"
+	for key, value := range map[string]string{
+		"disable_ipv6": "0", "forwarding": "0", "autoconf": "0", "accept_dad": "0", "ndisc_notify": "1",
+	} {
+		values["net.ipv6.conf.all."+key], values["net.ipv6.conf.default."+key] = value, value
+	}
+	values["net.ipv6.conf.default.addr_gen_mode"] = noLinkLocal
+	values["net.ipv6.ip_nonlocal_bind"] = "1"
 	return nil
 }
 
@@ -162,18 +203,40 @@ func (h *host) up() error {
 		if err := setUp(nl, h.link); err != nil {
 			return err
 		}
-		if !h.gateway.IsValid() {
+		for _, gw := range []netip.Addr{h.gateway, h.gateway6} {
+			if !gw.IsValid() || gw == h.gateway6 && !h.addr6.IsValid() {
+				continue
+			}
+			if err := nl.RouteAdd(&netlink.Route{LinkIndex: h.link.Attrs().Index, Gw: gw.AsSlice()}); err != nil {
+				return fmt.Errorf("default route by %s: %w", gw, err)
+			}
+		}
+		if !h.addr6.IsValid() {
 			return nil
 		}
-		if err := nl.RouteAdd(&netlink.Route{LinkIndex: h.link.Attrs().Index, Gw: h.gateway.AsSlice()}); err != nil {
-			return fmt.Errorf("default route by %s: %w", h.gateway, err)
-		}
-		return nil
+		return h.awaitIPv6(nl)
 	})
 	if err != nil {
 		return fmt.Errorf("%s: %w", h.decky, err)
 	}
 	return nil
+}
+
+// awaitIPv6 waits until the addresses answer, which the kernel sees to in the background.
+func (h *host) awaitIPv6(nl *netlink.Handle) error {
+	for wait, until := time.Millisecond, time.Now().Add(dying); ; wait = min(2*wait, 50*time.Millisecond) {
+		addrs, err := nl.AddrList(h.link, unix.AF_INET6)
+		if err != nil {
+			return err
+		}
+		if !slices.ContainsFunc(addrs, func(a netlink.Addr) bool { return a.Flags&unix.IFA_F_TENTATIVE != 0 }) {
+			return nil
+		}
+		if time.Now().After(until) {
+			return fmt.Errorf("address %s is still not in use after %s", h.addr6, dying)
+		}
+		time.Sleep(wait)
+	}
 }
 
 // setUp waits for a MAC address that a dying namespace still has.
@@ -204,15 +267,18 @@ func (h *host) down() error {
 	})
 }
 
+var openTCP = regexp.MustCompile(`(?m)^TCP6?: inuse [1-9]`)
+
 // lingers reports whether connections whose sockets are closed have not ended yet.
 func (h *host) lingers() (yes bool) {
 	err := h.Within(func() error {
-		stat, err := os.ReadFile("/proc/thread-self/net/sockstat")
-		if err != nil {
-			return err
+		for _, file := range []string{"sockstat", "sockstat6"} {
+			stat, err := os.ReadFile("/proc/thread-self/net/" + file)
+			if err != nil && !errors.Is(err, fs.ErrNotExist) { // a kernel without IPv6
+				return err
+			}
+			yes = yes || openTCP.Match(stat)
 		}
-		_, tcp, _ := strings.Cut(string(stat), "TCP: inuse ")
-		yes = !strings.HasPrefix(tcp, "0 ")
 		return nil
 	})
 	return yes || err != nil

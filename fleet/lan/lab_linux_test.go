@@ -57,6 +57,10 @@ const (
 	subnet       = "10.99.0.0/16"
 	gatewayAddr  = "10.99.0.1"
 	attackerAddr = "10.99.0.50"
+
+	subnet6       = "fd99::/64"
+	gatewayAddr6  = "fd99::1"
+	attackerAddr6 = "fd99::50"
 )
 
 func needs(t testing.TB, programs ...string) {
@@ -85,11 +89,12 @@ func newLab(t testing.TB) lab {
 		run(t, "umount", "/run")
 	})
 	for _, args := range []string{
-		"netns add attacker",
+		"netns add attacker", "netns exec attacker sysctl -qw net.ipv6.conf.default.accept_dad=0",
 		"link add labbr type bridge", "link set labbr up", "link set lo up",
 		"link add lab0 type veth peer name lab0p", "link set lab0p master labbr up", "link set lab0 up",
 		"link add att0 netns attacker type veth peer name att0p", "link set att0p master labbr up",
 		"-n attacker addr add " + attackerAddr + "/16 dev att0", "-n attacker link set att0 up", "-n attacker link set lo up",
+		"-n attacker addr add " + attackerAddr6 + "/64 dev att0",
 	} {
 		run(t, "ip", strings.Fields(args)...)
 	}

@@ -60,7 +60,7 @@ func New(reg *services.Registry, opt Options) *Runtime {
 	}
 	n := newNetwork(opt)
 	return &Runtime{inprocess.New(reg, inprocess.Options{
-		Name: "lan", Network: n, Sink: opt.Sink, Log: opt.Log, Artifacts: opt.Artifacts, Limits: opt.Limits,
+		Name: "lan", Network: n, OwnIPv6: true, Sink: opt.Sink, Log: opt.Log, Artifacts: opt.Artifacts, Limits: opt.Limits,
 		Now: opt.Now, Rand: opt.Rand, Retry: opt.Retry,
 	}), n}
 }

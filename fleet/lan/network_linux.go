@@ -126,8 +126,10 @@ func (c *change) Prepare(ctx context.Context) error {
 	c.n.warnOfNeighbours(len(c.stay) + len(c.made))
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(builders + 1)
-	if hosts, sender := c.unknown(); len(hosts) > 0 {
-		g.Go(func() error { return c.n.probe(ctx, hosts, sender) })
+	if wishes, sender := c.unknown(); len(wishes) > 0 {
+		link := c.fresh[0]
+		link.mac = sender
+		g.Go(func() error { return c.n.probe(ctx, wishes, link) })
 	}
 	for _, b := range c.fresh {
 		g.Go(func() error {
@@ -144,38 +146,51 @@ func (c *change) Prepare(ctx context.Context) error {
 	return nil
 }
 
-// warnOfNeighbours says when the kernel's table of neighbours, which all namespaces share,
-// has little room for as many hosts. A namespace that is not the first cannot know.
+// warnOfNeighbours says when the kernel's tables of neighbours, which all namespaces share,
+// have little room for as many hosts. A namespace that is not the first cannot know.
 func (n *network) warnOfNeighbours(hosts int) {
-	text, err := os.ReadFile("/proc/sys/net/ipv4/neigh/default/gc_thresh3")
-	if err != nil {
-		return
-	}
-	if limit, err := strconv.Atoi(strings.TrimSpace(string(text))); err == nil && 2*hosts > limit {
-		n.opt.Log.Warn("the table of neighbours is small for this fleet; raise the sysctl net.ipv4.neigh.default.gc_thresh3", "deckies", hosts, "entries", limit)
+	for _, kind := range []string{"ipv4", "ipv6"} {
+		key := "net." + kind + ".neigh.default.gc_thresh3"
+		text, err := os.ReadFile("/proc/sys/" + strings.ReplaceAll(key, ".", "/"))
+		if err != nil {
+			continue
+		}
+		if limit, err := strconv.Atoi(strings.TrimSpace(string(text))); err == nil && 2*hosts > limit {
+			n.opt.Log.Warn("the table of neighbours is small for this fleet; raise the sysctl "+key, "deckies", hosts, "entries", limit)
+		}
 	}
 }
 
-// unknown returns the hosts whose addresses are not those of the fleet already, and a MAC
-// address that is not in use.
-func (c *change) unknown() (hosts []blueprint, sender [6]byte) {
+// addrs returns the addresses that b has in its subnets.
+func (b blueprint) addrs() []netip.Addr {
+	if b.addr6.IsValid() {
+		return []netip.Addr{b.addr.Addr(), b.addr6.Addr()}
+	}
+	return []netip.Addr{b.addr.Addr()}
+}
+
+// unknown returns the addresses that are not those of the fleet already, and a MAC address
+// that is not in use.
+func (c *change) unknown() (wishes []wish, sender [6]byte) {
 	known := make(map[netip.Addr]bool)
 	busy := make(map[[6]byte]bool)
 	for _, h := range c.n.hosts {
-		known[h.addr.Addr()] = true
+		for _, a := range h.addrs() {
+			known[a] = true
+		}
 		busy[h.mac] = true
 	}
 	for _, b := range c.fresh {
-		if !known[b.addr.Addr()] {
-			hosts = append(hosts, b)
+		for _, a := range b.addrs() {
+			if !known[a] {
+				wishes = append(wishes, wish{b.decky, a, b.mac})
+			}
 		}
 	}
-	if len(hosts) > 0 {
-		for sender = hosts[0].mac; busy[sender]; {
-			sender[5]++
-		}
+	for sender = c.fresh[0].mac; busy[sender]; {
+		sender[5]++
 	}
-	return hosts, sender
+	return wishes, sender
 }
 
 // Switch silences the hosts that go and lets the new ones answer.
@@ -207,9 +222,14 @@ func (c *change) Switch() error {
 func (c *change) taken() []*host {
 	addrs, macs := make(map[netip.Addr]bool), make(map[[6]byte]bool)
 	for _, b := range c.fresh {
-		addrs[b.addr.Addr()], macs[b.mac] = true, true
+		for _, a := range b.addrs() {
+			addrs[a] = true
+		}
+		macs[b.mac] = true
 	}
-	return slices.DeleteFunc(slices.Clone(c.gone), func(h *host) bool { return !addrs[h.addr.Addr()] && !macs[h.mac] })
+	return slices.DeleteFunc(slices.Clone(c.gone), func(h *host) bool {
+		return !macs[h.mac] && !slices.ContainsFunc(h.addrs(), func(a netip.Addr) bool { return addrs[a] })
+	})
 }
 
 // Finish makes the new hosts those of the network, and waits until the others are gone.

@@ -1,6 +1,7 @@
 package lan
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,12 +21,16 @@ import (
 // probes is how often each address is asked for (PROBE_NUM of RFC 5227).
 const probes = 3
 
-// probe asks the LAN who has the addresses of hosts, from a link of its own that nobody
-// hears of again, with the MAC address sender. Where somebody has one the error wraps
-// decnet.ErrConflict.
-func (n *network) probe(ctx context.Context, hosts []blueprint, sender [6]byte) error {
-	link := hosts[0]
-	link.mac = sender
+// wish is an address that a decky is to have.
+type wish struct {
+	decky string
+	addr  netip.Addr
+	mac   [6]byte // of the decky
+}
+
+// probe asks the LAN who has the addresses in wishes, from a link of its own that nobody
+// hears of again. Where somebody has one the error wraps decnet.ErrConflict.
+func (n *network) probe(ctx context.Context, wishes []wish, link blueprint) error {
 	return elsewhere(n.home, newNamespace, func() error {
 		ns, err := currentNamespace()
 		if err != nil {
@@ -51,13 +56,13 @@ func (n *network) probe(ctx context.Context, hosts []blueprint, sender [6]byte) 
 			return err
 		}
 		defer nl.LinkDel(l)
-		socket, err := arpSocket(l.Attrs().Index)
+		socket, err := frameSocket(l.Attrs().Index)
 		if err != nil {
 			return err
 		}
 		defer socket.Close()
 		for until := time.Now().Add(dying); ; {
-			taken, err := ask(ctx, socket, hosts, sender, n.opt.Probe)
+			taken, err := ask(ctx, socket, wishes, link.mac, n.opt.Probe)
 			if err != nil || len(taken) == 0 {
 				return err
 			}
@@ -71,42 +76,70 @@ func (n *network) probe(ctx context.Context, hosts []blueprint, sender [6]byte) 
 	})
 }
 
-// arpSocket opens a packet socket (packet(7)) for ARP.
-func arpSocket(index int) (*os.File, error) {
-	arp := uint16(unix.ETH_P_ARP)
-	arp = arp<<8 | arp>>8
+// frameSocket opens a packet socket (packet(7)) for what comes to a link, its groups and
+// everybody.
+func frameSocket(index int) (*os.File, error) {
+	const all = unix.ETH_P_ALL<<8 | unix.ETH_P_ALL>>8
 	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	if err != nil {
 		return nil, fmt.Errorf("packet socket: %w", privilege(err))
 	}
-	if err := unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: arp, Ifindex: index}); err != nil {
+	group := allNodes.As16()
+	member := unix.PacketMreq{Ifindex: int32(index), Type: unix.PACKET_MR_MULTICAST, Alen: 6, Address: [8]byte{0x33, 0x33}}
+	copy(member.Address[2:], group[12:])
+	err = unix.SetsockoptPacketMreq(fd, unix.SOL_PACKET, unix.PACKET_ADD_MEMBERSHIP, &member)
+	if err == nil {
+		err = unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: all & 0xffff, Ifindex: index})
+	}
+	if err != nil {
 		unix.Close(fd)
 		return nil, fmt.Errorf("packet socket: %w", err)
 	}
-	return os.NewFile(uintptr(fd), "arp"), nil
+	return os.NewFile(uintptr(fd), "packet"), nil
 }
 
 // owned is an address that another machine has.
 type owned struct {
-	blueprint
+	wish
 	owner [6]byte
 }
 
 func conflict(taken []owned) error {
-	slices.SortFunc(taken, func(a, b owned) int { return strings.Compare(a.decky, b.decky) })
+	slices.SortFunc(taken, func(a, b owned) int {
+		return cmp.Or(strings.Compare(a.decky, b.decky), a.addr.Compare(b.addr))
+	})
 	first := taken[0]
-	text := fmt.Sprintf("%s: address %s is in use on the LAN by %s", first.decky, first.addr.Addr(), net.HardwareAddr(first.owner[:]))
+	text := fmt.Sprintf("%s: address %s is in use on the LAN by %s", first.decky, first.addr, net.HardwareAddr(first.owner[:]))
 	if more := len(taken) - 1; more > 0 {
 		text += fmt.Sprintf(" (and %d more)", more)
 	}
 	return fmt.Errorf("%s: %w", text, decnet.ErrConflict)
 }
 
+// question is the frame that asks who has addr.
+func question(addr netip.Addr, sender [6]byte) []byte {
+	if addr.Is4() {
+		return probeFor(addr, sender).frame()
+	}
+	return solicitFor(addr, sender).frame()
+}
+
+// claimed says who has which address, or is about to take it, according to a frame.
+func claimed(frame []byte) (addr netip.Addr, owner [6]byte) {
+	if a, ok := parseARP(frame); ok {
+		return a.claims(), a.sender
+	}
+	if n, ok := parseNDP(frame); ok {
+		return n.claims(), n.sender
+	}
+	return addr, owner
+}
+
 // ask sends the probes in the course of window and returns who answered until its end.
-func ask(ctx context.Context, socket *os.File, hosts []blueprint, sender [6]byte, window time.Duration) ([]owned, error) {
-	wanted := make(map[netip.Addr]blueprint, len(hosts))
-	for _, h := range hosts {
-		wanted[h.addr.Addr()] = h
+func ask(ctx context.Context, socket *os.File, wishes []wish, sender [6]byte, window time.Duration) ([]owned, error) {
+	wanted := make(map[netip.Addr]wish, len(wishes))
+	for _, w := range wishes {
+		wanted[w.addr] = w
 	}
 	taken := make(map[netip.Addr]owned)
 	frame := make([]byte, 128)
@@ -114,9 +147,9 @@ func ask(ctx context.Context, socket *os.File, hosts []blueprint, sender [6]byte
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		for _, h := range hosts {
-			if _, err := socket.Write(probeFor(h.addr.Addr(), sender).frame()); err != nil && !errors.Is(err, unix.ENOBUFS) {
-				return nil, fmt.Errorf("ARP probe: %w", err)
+		for _, w := range wishes {
+			if _, err := socket.Write(question(w.addr, sender)); err != nil && !errors.Is(err, unix.ENOBUFS) {
+				return nil, fmt.Errorf("address probe: %w", err)
 			}
 		}
 		// The last round gets half of the time, as RFC 5227 waits longer after it.
@@ -133,11 +166,11 @@ func ask(ctx context.Context, socket *os.File, hosts []blueprint, sender [6]byte
 				break
 			}
 			if err != nil {
-				return nil, fmt.Errorf("ARP probe: %w", err)
+				return nil, fmt.Errorf("address probe: %w", err)
 			}
-			a, ok := parseARP(frame[:n])
-			if h, is := wanted[a.claims()]; ok && is && a.sender != sender {
-				taken[h.addr.Addr()] = owned{h, a.sender}
+			addr, owner := claimed(frame[:n])
+			if w, ok := wanted[addr]; ok && owner != sender {
+				taken[addr] = owned{w, owner}
 			}
 		}
 	}

@@ -200,7 +200,7 @@ func needs(t testing.TB, programs ...string) {
 // Run starts an engine again that Stop or Kill has ended, on the same socket and with the
 // containers that it had. It returns when the engine answers.
 func (e *Engine) Run() error {
-	cmd := exec.Command("dockerd", "--host", e.Host, "--data-root", filepath.Join(e.dir, "data"), "--exec-root", filepath.Join(e.dir, "exec"),
+	cmd := exec.Command("dockerd", "--host", e.Host, "--data-root", filepath.Join(e.dir, "data"), "--exec-root", strings.TrimSuffix(strings.TrimPrefix(e.Host, "unix://"), ".sock"),
 		"--pidfile", filepath.Join(e.dir, "pid"), "--config-file", filepath.Join(e.dir, "config.json"), "--cgroup-parent", os.Getenv(inside),
 		"--bridge=none", "--iptables=false", "--ip6tables=false", "--ip-masq=false", "--ip-forward=false", "--userland-proxy=false")
 	cmd.Stdout, cmd.Stderr = e.log, e.log

@@ -25,6 +25,10 @@ type Options struct {
 	Artifacts services.Artifacts // nil: captures are measured, reported and dropped
 	Limits    services.Limits    // of each service of each decky; zero fields: its defaults
 
+	// OwnIPv6 says that no two deckies share a place, so that each listens on all addresses
+	// of IPv6 there: its second address, and those of the link.
+	OwnIPv6 bool
+
 	// PortOffset is added to the number of every port, so that none needs privilege.
 	PortOffset int
 

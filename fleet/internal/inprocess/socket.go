@@ -134,7 +134,11 @@ func Bind(ctx context.Context, p services.Port, addr netip.AddrPort) (services.S
 	var err error
 	if p.Network == "udp" {
 		var lc net.ListenConfig
-		s.Packet, err = lc.ListenPacket(ctx, "udp", addr.String())
+		network := "udp"
+		if addr.Addr().Is6() {
+			network = "udp6"
+		}
+		s.Packet, err = lc.ListenPacket(ctx, network, addr.String())
 	} else {
 		s.Stream, err = services.Listen(ctx, addr)
 	}

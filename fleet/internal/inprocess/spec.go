@@ -57,6 +57,9 @@ func (s spec) in(place Place) spec {
 
 // listen binds a further TCP socket for the service.
 func (s spec) listen(ctx context.Context, addr netip.AddrPort) (l net.Listener, err error) {
+	if addr.Addr().IsLinkLocalUnicast() && addr.Addr().Is6() {
+		addr = netip.AddrPortFrom(netip.IPv6Unspecified(), addr.Port()) // the socket is told no zone
+	}
 	err = s.place.Within(func() error {
 		l, err = services.Listen(ctx, addr)
 		return err
@@ -87,6 +90,9 @@ func (r *Runtime) specs(f decnet.Fleet) ([]spec, error) {
 		}
 		for _, s := range list {
 			for _, e := range s.endpoints {
+				if e.addr.Addr().IsUnspecified() {
+					continue // in a place of its own
+				}
 				if other, ok := owners[e]; ok {
 					return nil, r.errorf("%s and %s both want %s/%s: %w", other.decky, d.Name, e.addr, e.network, decnet.ErrSemantic)
 				}
@@ -130,6 +136,9 @@ func (r *Runtime) deckySpecs(reg *services.Registry, d decnet.Decky) ([]spec, er
 		for _, a := range []netip.Addr{d.Addr, d.Addr6} {
 			if !a.IsValid() {
 				continue
+			}
+			if a == d.Addr6 && r.opt.OwnIPv6 {
+				a = netip.IPv6Unspecified()
 			}
 			for _, p := range s.ports {
 				n := int(p.Number) + r.opt.PortOffset

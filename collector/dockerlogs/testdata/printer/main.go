@@ -2,6 +2,7 @@
 // it is told to.
 //
 //	printer DECKY SERVICE lines N EVERY   N events (0: without end), and waits then
+//	printer DECKY SERVICE text LINE       LINE, and waits then
 //	printer DECKY SERVICE hostile         what no honeypot prints
 package main
 
@@ -38,6 +39,8 @@ func main() {
 			print(event(fmt.Sprintf("n=\"%d\"", i)))
 			time.Sleep(every)
 		}
+	case "text":
+		print([]byte(os.Args[4] + "\n"))
 	case "hostile":
 		print(event(`n="0"`))
 		print([]byte("garbage \xff\xfe\x00\x1b[2J\n"))
