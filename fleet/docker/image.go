@@ -83,7 +83,9 @@ func (w imageWork) make(ctx context.Context, r *Runtime) error {
 			return r.engine.pull(ctx, w.Name, say)
 		}
 		archive, into := io.Pipe()
+		written := make(chan struct{})
 		go func() {
+			defer close(written)
 			t := tar.NewWriter(into)
 			err := writeFiles(t, w.context)
 			if err == nil {
@@ -91,7 +93,10 @@ func (w imageWork) make(ctx context.Context, r *Runtime) error {
 			}
 			into.CloseWithError(err)
 		}()
-		defer archive.Close()
+		defer func() {
+			_ = archive.Close() // ends the writer
+			<-written
+		}()
 		return r.engine.build(ctx, w.Name, w.build, archive, r.opt.NoCache, say)
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/decnet/decnet"
 	"github.com/decnet/decnet/fleet/compose"
 	"github.com/decnet/decnet/fleet/docker"
 )
@@ -121,7 +122,11 @@ func TestLife(t *testing.T) {
 		equal(t, "states", states(t, r), []string{"more/http=up"})
 	})
 	t.Run("teardown", func(t *testing.T) {
-		mustDown(t, r)
+		plan, err := r.Plan(within(t), decnet.Fleet{})
+		if err != nil || len(plan) != 2 || plan[0].Action != docker.ActionRemove {
+			t.Errorf("plan of no deckies: %v, %v", plan, err)
+		}
+		mustApply(t, r, decnet.Fleet{}) // as good as Down
 		equal(t, "states", states(t, r), nil)
 		if after := l.left(t); after != before {
 			t.Errorf("something is left:\n%s\nbefore it was\n%s", after, before)
