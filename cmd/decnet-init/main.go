@@ -87,7 +87,7 @@ func again() error {
 				return err
 			}
 		}
-		return unix.Exec("/proc/self/exe", []string{"/sbin/init"}, []string{"GOMAXPROCS=1"})
+		return unix.Exec("/usr/lib/systemd/systemd", []string{"/sbin/init"}, []string{"GOMAXPROCS=1"})
 	}
 	return nil
 }

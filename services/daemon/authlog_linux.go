@@ -22,7 +22,8 @@ type authLog struct{ files map[string]*os.File }
 
 func (l *authLog) write(now time.Time, host string, line logLine) {
 	const auth, authpriv, info = 4, 10, 6
-	if line.severity > info || strings.HasPrefix(line.text, "CMD uid=") && line.tag == "bash" {
+	ours := strings.HasPrefix(line.text, "CMD uid=") && line.tag == "bash" || strings.HasPrefix(line.text, "pam_exec(")
+	if line.severity > info || ours {
 		return
 	}
 	name := syslogFile

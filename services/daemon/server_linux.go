@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"strconv"
 	"sync"
 	"syscall"
 	"time"
@@ -37,7 +36,7 @@ func programOf(service string) (program, error) {
 	case "telnet":
 		return program{
 			path: "/usr/sbin/telnetd",
-			args: []string{"telnetd", "-h"},
+			args: []string{"telnetd"},
 			info: services.Info{Name: service, Ports: []services.Port{{Network: "tcp", Number: 23}}, Keys: keys},
 		}, nil
 	}
@@ -226,7 +225,7 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-// emit reports an event of a log-in, in the words of all honeypots.
+// attempt reports a log-in with a password.
 func (v *visit) attempt(user, password, by string, in bool) {
 	outcome := "failure"
 	if in {
@@ -241,7 +240,7 @@ func (v *visit) attempt(user, password, by string, in bool) {
 	if by != "sshd" && by != "login" {
 		fields = append(fields, decnet.F("program", by))
 	}
-	v.Emit("auth_attempt", append(fields, decnet.F("pid", strconv.Itoa(v.pid)))...)
+	v.Emit("auth_attempt", fields...)
 }
 
 func (v *visit) loggedIn() bool {

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -20,6 +21,9 @@ const (
 	cacheSocket = "/run/nscd/socket"
 	authSocket  = "/run/systemd/userdb/io.systemd.DropIn"
 )
+
+// sftpServer is what sshd has the shell run for the subsystem.
+const sftpServer = "/usr/lib/openssh/sftp-server -f AUTH"
 
 // Limits of what comes over the sockets. Whoever is in can send anything.
 const (
@@ -130,7 +134,7 @@ func (s *server) observe(l logLine, pid int) {
 	}
 	switch {
 	case l.tag == "bash":
-		if fields, ok := command(l.text); ok {
+		if fields, ok := command(l.text); ok && !strings.HasPrefix(fields[0].Value, sftpServer) { // that one is told as a subsystem
 			v.Emit("command", fields...)
 		}
 	case l.tag == "sshd" && depth <= 1:

@@ -23,17 +23,16 @@ if ! declare -F __acct_log > /dev/null; then
     }
     __acct_prompt() {
       local s=$?
-      trap - DEBUG
       if [ -z "$__acct_start" ]; then
         __acct_start=1
         __acct_last=$(HISTTIMEFORMAT= builtin history 1)
       elif [ -n "$__acct_armed" ] && [ "$(HISTTIMEFORMAT= builtin history 1)" != "$__acct_last" ]; then
         __acct_pre
       fi
-      __acct_armed=1
+      __acct_armed=
       return $s
     }
-    PROMPT_COMMAND='__acct_prompt; trap "__acct_pre \"\$BASH_COMMAND\"" DEBUG'
+    PROMPT_COMMAND='__acct_prompt; trap "__acct_pre \"\$BASH_COMMAND\"" DEBUG; __acct_armed=1'
     HISTCONTROL=
     HISTIGNORE=
     readonly PROMPT_COMMAND HISTCONTROL HISTIGNORE
