@@ -76,11 +76,12 @@ func AttackerOf(fields []Field) netip.Addr {
 }
 
 // FromSensor reports whether the event was made by DECNET's own instruments (the active
-// prober, the correlator, the collector itself) and not by an attacker's action on a decky.
-// Such events are stored, and never count as attacker activity.
+// prober, the correlator, the collector itself) or says what an operator did (audit), and
+// was not made by an attacker's action on a decky. Such events are stored, and never count
+// as attacker activity.
 func (e *Event) FromSensor() bool {
 	switch e.Service {
-	case "prober", "correlator", "collector", "sniffer":
+	case "prober", "correlator", "collector", "sniffer", "audit":
 		return true
 	}
 	return false

@@ -32,6 +32,7 @@ type fixture struct {
 	*httptest.Server
 	db    *countingStore
 	hub   *api.Hub
+	audit *auditLog
 	admin string // tokens
 	view  string
 }
@@ -65,17 +66,20 @@ func newFixture(t testing.TB, change func(*api.Config)) *fixture {
 			t.Fatal(err)
 		}
 	}
-	f := &fixture{db: db, hub: api.NewHub(db, nil, nil)}
-	cfg := api.Config{Store: db, Secret: secret, Hub: f.hub}
+	f := &fixture{db: db, hub: api.NewHub(db, nil, nil), audit: new(auditLog)}
+	cfg := api.Config{Store: db, Secret: secret, Hub: f.hub, Audit: f.audit}
 	if change != nil {
 		change(&cfg)
 	}
-	h, err := api.New(cfg)
+	h, err := api.NewQuick(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
 	f.Server = httptest.NewServer(http.StripPrefix("/api/v1", h))
 	t.Cleanup(f.Close)
+	if cfg.Auth != nil {
+		return f
+	}
 	f.admin = f.login(t, "boss", "boss-password")
 	f.view = f.login(t, "guest", "guest-password")
 	return f
@@ -178,7 +182,8 @@ func TestAuthentication(t *testing.T) {
 		{"null", "POST", "/auth/login", "", `null`, 400},
 		{"two values", "POST", "/auth/login", "", `{"username":"a","password":"b"} {}`, 400},
 		{"missing key", "POST", "/auth/login", "", `{"username":"boss"}`, 400},
-		{"null for a key", "POST", "/auth/login", "", `{"username":"boss","password":null}`, 401},
+		{"null for a key", "POST", "/auth/login", "", `{"username":"boss","password":null}`, 400},
+		{"a key in other letters", "POST", "/auth/login", "", `{"Username":"boss","password":"x"}`, 400},
 		{"no such path", "GET", "/nothing", f.view, "", 404},
 		{"other method", "DELETE", "/auth/login", "", "", 405},
 		{"other method of a guarded path", "POST", "/logs", "", "", 405},
