@@ -3,10 +3,8 @@ package api
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 
-	"github.com/decnet/decnet"
 	"github.com/decnet/decnet/store"
 )
 
@@ -72,10 +70,10 @@ func (s *server) viewer(h handler) handler {
 
 func (c caller) mayView() error {
 	if c.account.MustChangePassword {
-		return fmt.Errorf("password must be changed first: %w", decnet.ErrForbidden)
+		return refuse(http.StatusForbidden, "Password must be changed first")
 	}
 	if c.Role != store.RoleAdmin && c.Role != store.RoleViewer {
-		return fmt.Errorf("insufficient permissions: %w", decnet.ErrForbidden)
+		return refuse(http.StatusForbidden, "Insufficient permissions")
 	}
 	return nil
 }
@@ -83,7 +81,7 @@ func (c caller) mayView() error {
 func (s *server) admin(h handler) handler {
 	return s.viewer(func(w http.ResponseWriter, r *http.Request) error {
 		if callerOf(r).Role != store.RoleAdmin {
-			return fmt.Errorf("insufficient permissions: %w", decnet.ErrForbidden)
+			return refuse(http.StatusForbidden, "Insufficient permissions")
 		}
 		return h(w, r)
 	})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"net/http"
 	"path"
 	"regexp"
@@ -180,26 +181,38 @@ func (s *server) crossOrigin(w http.ResponseWriter, r *http.Request) (answered b
 	return true
 }
 
-// fail maps an error kind to its status. Only errors of a kind tell the client what they say.
+// refusal is an error that tells the client what it says.
+type refusal struct {
+	status int
+	text   string
+}
+
+func (e *refusal) Error() string { return e.text }
+
+func refuse(status int, format string, args ...any) error {
+	return &refusal{status, fmt.Sprintf(format, args...)}
+}
+
+// fail maps an error kind to its status. What the error says is not for the client.
 func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
-	var bad *parameterError
+	var refused *refusal
 	switch {
-	case errors.As(err, &bad):
-		detail(w, r, http.StatusUnprocessableEntity, bad.Error())
+	case errors.As(err, &refused):
+		detail(w, r, refused.status, refused.text)
 	case errors.Is(err, errTooMany):
 		w.Header().Set("Retry-After", "60")
 		detail(w, r, http.StatusTooManyRequests, "Too many attempts, try again later")
 	case errors.Is(err, decnet.ErrInvalid):
-		detail(w, r, http.StatusBadRequest, worded(err))
+		detail(w, r, http.StatusBadRequest, "Bad request")
 	case errors.Is(err, decnet.ErrUnauthorized):
 		w.Header().Set("WWW-Authenticate", "Bearer")
 		detail(w, r, http.StatusUnauthorized, "Could not validate credentials")
 	case errors.Is(err, decnet.ErrForbidden):
-		detail(w, r, http.StatusForbidden, worded(err))
+		detail(w, r, http.StatusForbidden, "Insufficient permissions")
 	case errors.Is(err, decnet.ErrNotFound):
 		detail(w, r, http.StatusNotFound, "Not found")
 	case errors.Is(err, decnet.ErrConflict), errors.Is(err, decnet.ErrSemantic):
-		detail(w, r, http.StatusConflict, worded(err))
+		detail(w, r, http.StatusConflict, "Conflict")
 	case errors.Is(context.Cause(r.Context()), errTooLong):
 		s.Log.Warn("request took too long", "request", requestOf(r), "method", r.Method, "path", r.URL.Path, "error", err)
 		detail(w, r, http.StatusGatewayTimeout, "The request took too long")
@@ -208,13 +221,4 @@ func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
 		s.Log.Error("request failed", "request", requestOf(r), "method", r.Method, "path", r.URL.Path, "error", err)
 		detail(w, r, http.StatusInternalServerError, "Internal server error")
 	}
-}
-
-// worded returns the text of err without the kind of error that it ends with for programs.
-func worded(err error) string {
-	text := err.Error()
-	for _, kind := range []error{decnet.ErrInvalid, decnet.ErrForbidden, decnet.ErrConflict, decnet.ErrSemantic} {
-		text = strings.TrimSuffix(text, ": "+kind.Error())
-	}
-	return text
 }

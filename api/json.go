@@ -16,8 +16,6 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
-
-	"github.com/decnet/decnet"
 )
 
 // maxBody bounds a request body, unless its route says otherwise.
@@ -113,16 +111,16 @@ func decodeUpTo(w http.ResponseWriter, r *http.Request, size int64, v any) error
 	var large *http.MaxBytesError
 	switch {
 	case errors.As(err, &large):
-		return fmt.Errorf("request body: larger than %d bytes: %w", large.Limit, decnet.ErrInvalid)
+		return refuse(http.StatusBadRequest, "request body: larger than %d bytes", large.Limit)
 	case err != nil:
-		return fmt.Errorf("request body: not received whole: %w", decnet.ErrInvalid)
+		return refuse(http.StatusBadRequest, "request body: not received whole")
 	}
 	var keys map[string]json.RawMessage
 	if err := json.Unmarshal(body, &keys); err != nil || keys == nil {
-		return fmt.Errorf("request body: not a JSON object: %w", decnet.ErrInvalid)
+		return refuse(http.StatusBadRequest, "request body: not a JSON object")
 	}
 	if err := json.Unmarshal(body, v); err != nil {
-		return fmt.Errorf("request body: %s: %w", plain(err), decnet.ErrInvalid)
+		return refuse(http.StatusBadRequest, "request body: %s", plain(err))
 	}
 	val := reflect.ValueOf(v).Elem()
 	for i := range val.NumField() {
@@ -133,18 +131,18 @@ func decodeUpTo(w http.ResponseWriter, r *http.Request, size int64, v any) error
 		case given == nil && f.optional:
 			continue
 		case given == nil:
-			return fmt.Errorf("request body: %s is missing: %w", f.name, decnet.ErrInvalid)
+			return refuse(http.StatusBadRequest, "request body: %s is missing", f.name)
 		case string(given) == "null" && !f.nullable:
-			return fmt.Errorf("request body: %s must not be null: %w", f.name, decnet.ErrInvalid)
+			return refuse(http.StatusBadRequest, "request body: %s must not be null", f.name)
 		case string(given) == "null":
 			continue
 		}
 		if accepted := f.refuses(reflect.Indirect(val.Field(i))); accepted != "" {
-			return &parameterError{f.name, accepted}
+			return wrongValue(f.name, accepted)
 		}
 	}
 	for name := range keys {
-		return fmt.Errorf("request body: unknown field %.64q: %w", name, decnet.ErrInvalid)
+		return refuse(http.StatusBadRequest, "request body: unknown field %.64q", name)
 	}
 	return nil
 }

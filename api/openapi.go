@@ -71,7 +71,7 @@ func (d describer) operation(r route) object {
 	default:
 		op["security"] = []any{object{"bearer": []any{}}}
 	}
-	op["x-access"] = map[access]string{anybody: "anybody", holder: "logged-in", viewer: "viewer", ticketed: "viewer", admin: "admin"}[r.access]
+	op["x-access"] = r.access.String()
 	var params []any
 	for _, name := range r.pathNames() {
 		params = append(params, object{"name": name, "in": "path", "required": true, "schema": object{"type": "string"}})

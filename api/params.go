@@ -2,12 +2,14 @@ package api
 
 import (
 	"fmt"
+	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/decnet/decnet"
 	"github.com/decnet/decnet/store"
 )
 
@@ -46,11 +48,10 @@ func (d parameter) accepted() string {
 	}
 }
 
-// parameterError says which query parameter or body field is well formed and wrong, and
-// what is accepted; it is answered with 422.
-type parameterError struct{ name, accepted string }
-
-func (e *parameterError) Error() string { return e.name + " must be " + e.accepted }
+// wrongValue is the error of a query parameter or body field that is well formed and wrong.
+func wrongValue(name, accepted string) error {
+	return refuse(http.StatusUnprocessableEntity, "%s must be %s", name, accepted)
+}
 
 // params reads query parameters and keeps the first error.
 type params struct {
@@ -62,7 +63,7 @@ func query(v url.Values) *params { return &params{values: v} }
 
 func (p *params) refuse(d parameter) {
 	if p.err == nil {
-		p.err = &parameterError{d.name, d.accepted()}
+		p.err = wrongValue(d.name, d.accepted())
 	}
 }
 
@@ -125,5 +126,10 @@ func (p *params) page(most parameter) (rows, passed int) {
 }
 
 func (p *params) records() store.Filter {
-	return store.Filter{Search: p.text(search), Start: p.time(startTime), End: p.time(endTime)}
+	f := store.Filter{Search: p.text(search), Start: p.time(startTime), End: p.time(endTime)}
+	if _, err := store.ParseSearch(f.Search); err != nil && p.err == nil {
+		why := strings.TrimSuffix(strings.TrimPrefix(err.Error(), "store: "), ": "+decnet.ErrInvalid.Error())
+		p.err = refuse(http.StatusUnprocessableEntity, "search is not one that can be looked for: %s", why)
+	}
+	return f
 }

@@ -1,6 +1,11 @@
 package api
 
-import "net/http"
+import (
+	"fmt"
+	"net/http"
+
+	"github.com/decnet/decnet/store"
+)
 
 // access says who may make a request.
 type access int
@@ -12,6 +17,20 @@ const (
 	admin           // administrators
 	ticketed        // every role, by header or by a ticket in the URL
 )
+
+// String names the access as the OpenAPI document does, in x-access.
+func (a access) String() string {
+	switch a {
+	case anybody:
+		return "anybody"
+	case holder:
+		return "logged-in"
+	case admin:
+		return "admin"
+	default:
+		return "viewer"
+	}
+}
 
 // route is one operation: how it is reached, who may use it, what it takes and gives. The
 // OpenAPI document is made of the same rows.
@@ -38,7 +57,7 @@ var (
 	limit        = parameter{name: "limit", kind: integer, min: 1, max: 1000, absent: 50, doc: "rows on a page"}
 	shortLimit   = parameter{name: "limit", kind: integer, min: 1, max: 200, absent: 50, doc: "rows on a page"}
 	offset       = parameter{name: "offset", kind: integer, max: 1<<31 - 1, doc: "rows to pass over"}
-	search       = parameter{name: "search", kind: text, max: 512, doc: "tokens that must all match: decky:x, service:x, event:x, attacker:x, field:x or a part of the line"}
+	search       = parameter{name: "search", kind: text, max: 512, doc: fmt.Sprintf("at most %d tokens that must all match: decky:x, service:x, event:x, attacker:x, field:x or a part of the line", store.MaxTerms)}
 	partOfBounty = parameter{name: "search", kind: text, max: 512, doc: "part of decky, service, attacker or payload"}
 	partOfIP     = parameter{name: "search", kind: text, max: 512, doc: "part of the address"}
 	startTime    = parameter{name: "start_time", kind: moment, doc: "nothing earlier"}

@@ -136,7 +136,7 @@ func (s *server) setGlobalInterval(w http.ResponseWriter, r *http.Request) error
 		return err
 	}
 	if _, err := ParseInterval(req.Interval); err != nil {
-		return &parameterError{"global_mutation_interval", "such as 30m, 1d, 2M or 1y, at most 100 years"}
+		return wrongValue("global_mutation_interval", "such as 30m, 1d, 2M or 1y, and at most 100 years")
 	}
 	return s.setSetting(w, r, GlobalIntervalKey, req.Interval, "Global mutation interval set")
 }
@@ -172,7 +172,7 @@ type deleted struct {
 // was ingested is not ingested again.
 func (s *server) reinit(w http.ResponseWriter, r *http.Request) error {
 	if !s.Developer {
-		return fmt.Errorf("this is for developer mode: %w", decnet.ErrForbidden)
+		return refuse(http.StatusForbidden, "This is for developer mode")
 	}
 	gone, err := s.Store.Purge(r.Context(), time.UnixMicro(math.MaxInt64))
 	if err != nil {

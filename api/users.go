@@ -1,7 +1,7 @@
 package api
 
 import (
-	"fmt"
+	"errors"
 	"net/http"
 	"sync/atomic"
 
@@ -39,7 +39,7 @@ func (s *server) createUser(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if !services.Printable(req.Username) {
-		return &parameterError{"username", "printable"}
+		return wrongValue("username", "printable")
 	}
 	hash, err := s.hash(r, req.Password)
 	if err != nil {
@@ -48,6 +48,9 @@ func (s *server) createUser(w http.ResponseWriter, r *http.Request) error {
 	user, err := s.Store.CreateUser(r.Context(), store.User{
 		Username: req.Username, PasswordHash: hash, Role: req.Role, MustChangePassword: true,
 	})
+	if errors.Is(err, decnet.ErrConflict) {
+		return refuse(http.StatusConflict, "The name is taken")
+	}
 	if err != nil {
 		return err
 	}
@@ -81,7 +84,7 @@ func (s *server) deleteUser(w http.ResponseWriter, r *http.Request) error {
 	}
 	who := callerOf(r)
 	if user.UUID == who.ID {
-		return fmt.Errorf("nobody deletes their own account: %w", decnet.ErrForbidden)
+		return refuse(http.StatusForbidden, "Nobody deletes their own account")
 	}
 	if err := s.Store.DeleteUser(r.Context(), user.UUID); err != nil {
 		return err
@@ -106,7 +109,7 @@ func (s *server) setRole(w http.ResponseWriter, r *http.Request) error {
 	}
 	who := callerOf(r)
 	if user.UUID == who.ID {
-		return fmt.Errorf("nobody changes their own role: %w", decnet.ErrForbidden)
+		return refuse(http.StatusForbidden, "Nobody changes their own role")
 	}
 	if err := s.Store.SetRole(r.Context(), user.UUID, req.Role); err != nil {
 		return err
