@@ -85,17 +85,30 @@ type server struct {
 	logins   *loginLimits
 	ping     pingCache
 	accounts changes
-	cost     int    // of bcrypt
-	nobody   string // hash that no password has
+	pace     pace
 	document []byte // OpenAPI
+}
+
+// pace says how long things may take.
+type pace struct {
+	cost   int           // of bcrypt
+	nobody string        // hash of that cost, with which the password of an unknown user is compared
+	body   time.Duration // longest wait for the whole body of a request
+	write  time.Duration // longest wait for a client to take an answer, or a part of a download
+	event  time.Duration // longest wait for a client to take an event
 }
 
 // New returns the handler, whose paths start at "/": mount it under a prefix with
 // http.StripPrefix. It is safe for concurrent use. A Config that lacks something gives an
 // error that wraps decnet.ErrInvalid.
-func New(cfg Config) (http.Handler, error) { return newHandler(cfg, passwordCost, nobody) }
+func New(cfg Config) (http.Handler, error) {
+	return newHandler(cfg, pace{
+		cost: passwordCost, nobody: nobody,
+		body: 10 * time.Second, write: 30 * time.Second, event: 10 * time.Second,
+	})
+}
 
-func newHandler(cfg Config, cost int, nobody string) (http.Handler, error) {
+func newHandler(cfg Config, pace pace) (http.Handler, error) {
 	if cfg.Store == nil {
 		return nil, fmt.Errorf("api: no store: %w", decnet.ErrInvalid)
 	}
@@ -117,8 +130,7 @@ func newHandler(cfg Config, cost int, nobody string) (http.Handler, error) {
 		tokens:  tokens{secret: cfg.Secret, now: cfg.Now},
 		tickets: newTickets(cfg.Now),
 		logins:  newLoginLimits(cfg.Now),
-		cost:    cost,
-		nobody:  nobody,
+		pace:    pace,
 	}
 	routes := s.routes()
 	s.document = document(routes)

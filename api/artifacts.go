@@ -51,21 +51,21 @@ func (s *server) artifact(w http.ResponseWriter, r *http.Request) error {
 	}
 	// An answer that is cut short has fewer bytes than it promised, and the server then
 	// closes the connection.
-	out := &patientWriter{w, http.NewResponseController(w)}
+	out := &patientWriter{w, http.NewResponseController(w), s.pace.write}
 	if _, err := io.CopyN(out, f, info.Size()); err != nil && r.Context().Err() == nil {
 		s.Log.Warn("a download was cut short", "artifact", name, "error", err)
 	}
 	return nil
 }
 
-// patientWriter waits writeTime for each part of an answer to be taken, however long the
-// answer is.
+// patientWriter waits for each part of an answer to be taken, however long the answer is.
 type patientWriter struct {
 	w       http.ResponseWriter
 	control *http.ResponseController
+	wait    time.Duration
 }
 
 func (p *patientWriter) Write(b []byte) (int, error) {
-	_ = p.control.SetWriteDeadline(time.Now().Add(writeTime))
+	_ = p.control.SetWriteDeadline(time.Now().Add(p.wait))
 	return p.w.Write(b)
 }

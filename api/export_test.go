@@ -2,17 +2,28 @@ package api
 
 import (
 	"net/http"
+	"time"
 
 	"golang.org/x/crypto/bcrypt"
 )
 
-// NewQuick is New without the cost of real password hashes.
-func NewQuick(cfg Config) (http.Handler, error) {
+// Pace says how long requests may take.
+type Pace struct{ Body, Write, Event time.Duration }
+
+// NewPaced is New without the cost of real password hashes and with other limits.
+func NewPaced(cfg Config, p Pace) (http.Handler, error) {
 	none, err := bcrypt.GenerateFromPassword([]byte("the password of nobody"), bcrypt.MinCost)
 	if err != nil {
 		return nil, err
 	}
-	return newHandler(cfg, bcrypt.MinCost, string(none))
+	return newHandler(cfg, pace{bcrypt.MinCost, string(none), p.Body, p.Write, p.Event})
+}
+
+// Streams returns how many streams the hub feeds.
+func (h *Hub) Streams() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.subs)
 }
 
 // Operation is a row of the table of routes.

@@ -16,11 +16,6 @@ import (
 	"github.com/decnet/decnet"
 )
 
-const (
-	bodyTime  = 10 * time.Second // longest wait for the whole body of a request
-	writeTime = 30 * time.Second // longest wait for a client to take an answer
-)
-
 // known answers in JSON what mux has no handler for: other paths, and other methods on its
 // own. A path that is not clean is another path.
 func known(mux *http.ServeMux) http.Handler {
@@ -69,7 +64,7 @@ func (s *server) handle(rt route) http.Handler {
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !rt.lasts {
-			_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(s.Timeout + writeTime))
+			_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(s.Timeout + s.pace.write))
 			ctx, cancel := context.WithTimeoutCause(r.Context(), s.Timeout, errTooLong)
 			defer cancel()
 			r = r.WithContext(ctx)
@@ -104,7 +99,7 @@ func (s *server) guard(next http.Handler) http.Handler {
 		}
 		r = r.WithContext(context.WithValue(r.Context(), requestKey{}, id))
 		if r.ContentLength != 0 {
-			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTime))
+			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(s.pace.body))
 		}
 		h := w.Header()
 		h.Set("X-Request-ID", id)

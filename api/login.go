@@ -70,8 +70,8 @@ func (t tokens) read(text string) (claims, error) {
 
 // bearer knows the caller by a token in the header.
 func (s *server) bearer(r *http.Request) (caller, error) {
-	text, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	if !ok {
+	scheme, text, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, "Bearer") {
 		return caller{}, fmt.Errorf("no bearer token: %w", decnet.ErrUnauthorized)
 	}
 	c, err := s.tokens.read(text)
@@ -128,7 +128,7 @@ func (s *server) login(w http.ResponseWriter, r *http.Request) error {
 	}
 	hash := user.PasswordHash
 	if hash == "" {
-		hash = s.nobody
+		hash = s.pace.nobody
 	}
 	if bcrypt.CompareHashAndPassword([]byte(hash), []byte(req.Password)) != nil || user.UUID == "" {
 		s.audit(r, Identity{Name: req.Username}, "login_failed")
@@ -173,7 +173,7 @@ func (s *server) changePassword(w http.ResponseWriter, r *http.Request) error {
 		s.audit(r, who.Identity, "password_change_failed")
 		return fmt.Errorf("old password: %w", decnet.ErrUnauthorized)
 	}
-	hash, err := hashPassword(req.New, s.cost)
+	hash, err := hashPassword(req.New, s.pace.cost)
 	if err != nil {
 		return err
 	}

@@ -18,7 +18,6 @@ const (
 	ticketsMax     = 10000
 	ticketsPerUser = 64
 	streamsPerUser = 64
-	streamWrite    = 10 * time.Second // longest wait for a client to take an event
 )
 
 // tickets stand in for tokens in the URL of a stream, because EventSource cannot set
@@ -140,7 +139,7 @@ func (s *server) follow(w http.ResponseWriter, r *http.Request, who caller) erro
 
 	sub := s.Hub.subscribe()
 	defer s.Hub.unsubscribe(sub)
-	out := &streamWriter{w: w, control: http.NewResponseController(w), hub: s.Hub, filter: filter, sent: sub.from}
+	out := &streamWriter{w: w, control: http.NewResponseController(w), hub: s.Hub, wait: s.pace.event, filter: filter, sent: sub.from}
 	h := w.Header()
 	h.Set("Content-Type", "text/event-stream")
 	h.Set("Cache-Control", "no-cache")
@@ -155,12 +154,18 @@ func (s *server) follow(w http.ResponseWriter, r *http.Request, who caller) erro
 		}
 	}
 	if last > 0 {
-		out.sent = last
+		newest, err := s.Store.MaxRecordID(r.Context())
+		if err != nil {
+			s.Hub.report(r.Context(), err)
+			out.interrupt(interrupted)
+			return nil
+		}
+		out.sent = min(last, newest) // an ID of another database would hide all that comes
 		if !out.catchUp(r.Context()) {
 			return nil
 		}
 	}
-	check := checked{changes: s.accounts.count(), at: time.Now()}
+	check := checked{changes: s.accounts.count(), at: s.Now()}
 	for {
 		select {
 		case <-r.Context().Done():
@@ -173,7 +178,7 @@ func (s *server) follow(w http.ResponseWriter, r *http.Request, who caller) erro
 			case !ok:
 				out.interrupt(interrupted)
 				return nil
-			case !check.holds(s.accounts.count()) && !s.stillValid(r.Context(), &who):
+			case !check.holds(s.accounts.count(), s.Now()) && !s.stillValid(r.Context(), &who):
 				out.interrupt("Log in again")
 				return nil
 			case !out.forward(r.Context(), f):
@@ -197,11 +202,11 @@ type checked struct {
 }
 
 // holds reports whether that is still known, and takes it that it is found out otherwise.
-func (c *checked) holds(changes uint64) bool {
-	if c.changes == changes && time.Since(c.at) < checkEvery {
+func (c *checked) holds(changes uint64, now time.Time) bool {
+	if c.changes == changes && now.Sub(c.at) < checkEvery {
 		return true
 	}
-	c.changes, c.at = changes, time.Now()
+	c.changes, c.at = changes, now
 	return false
 }
 
@@ -210,12 +215,13 @@ type streamWriter struct {
 	w       http.ResponseWriter
 	control *http.ResponseController
 	hub     *Hub
+	wait    time.Duration
 	filter  store.Filter
 	sent    int64 // ID of the last record that the client has seen, or that its filter left out
 }
 
 func (o *streamWriter) write(text []byte) bool {
-	_ = o.control.SetWriteDeadline(time.Now().Add(streamWrite))
+	_ = o.control.SetWriteDeadline(time.Now().Add(o.wait))
 	if _, err := o.w.Write(text); err != nil {
 		return false
 	}

@@ -65,7 +65,7 @@ func (s *server) hash(r *http.Request, password string) (string, error) {
 		return "", err
 	}
 	defer release()
-	return hashPassword(password, s.cost)
+	return hashPassword(password, s.pace.cost)
 }
 
 // target returns the user in the path.
