@@ -26,7 +26,7 @@ type viewer struct {
 
 func (f *fixture) watch(t testing.TB, path, token, lastID string) *viewer {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	t.Cleanup(cancel)
 	req, err := http.NewRequestWithContext(ctx, "GET", f.URL+"/api/v1"+path, nil)
 	if err != nil {
