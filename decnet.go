@@ -76,12 +76,12 @@ func AttackerOf(fields []Field) netip.Addr {
 }
 
 // FromSensor reports whether the event was made by DECNET's own instruments (the active
-// prober, the correlator, the collector itself) or says what an operator did (audit), and
-// was not made by an attacker's action on a decky. Such events are stored, and never count
-// as attacker activity.
+// prober, the correlator, the collector itself) or says what an operator did (audit, and
+// the mutator, which changes deckies), and was not made by an attacker's action on a decky.
+// Such events are stored, and never count as attacker activity.
 func (e *Event) FromSensor() bool {
 	switch e.Service {
-	case "prober", "correlator", "collector", "sniffer", "audit":
+	case "prober", "correlator", "collector", "sniffer", "mutator", "audit":
 		return true
 	}
 	return false
@@ -121,6 +121,7 @@ type Decky struct {
 	OSFamily       string                       `json:"nmap_os"`
 	Services       []string                     `json:"services"`
 	Config         map[string]map[string]string `json:"service_config,omitempty"` // service to persona keys
+	Egress         []string                     `json:"egress,omitempty"`         // what its egress lock lets out beside replies, such as "dns:10.0.0.53" (see fleet.ParseExits)
 	Seed           string                       `json:"seed"`                     // 64 hexadecimal digits: all bait, ids and keys derive from it
 	MutateInterval time.Duration                `json:"mutate_interval,omitempty"`
 	LastMutated    time.Time                    `json:"last_mutated,omitzero"`

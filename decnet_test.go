@@ -30,7 +30,7 @@ func TestAttackerOf(t *testing.T) {
 
 func TestW10_InstrumentsAreNoAttackers(t *testing.T) {
 	t.Parallel()
-	for service, want := range map[string]bool{"prober": true, "sniffer": true, "correlator": true, "collector": true, "ssh": false, "http": false} {
+	for service, want := range map[string]bool{"prober": true, "sniffer": true, "correlator": true, "collector": true, "mutator": true, "ssh": false, "http": false} {
 		if e := (decnet.Event{Service: service}); e.FromSensor() != want {
 			t.Errorf("%s: %v", service, !want)
 		}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/decnet/decnet"
 	"github.com/decnet/decnet/collector/internal/tail"
+	"github.com/decnet/decnet/collector/native"
 	"github.com/decnet/decnet/rfc5424"
 )
 
@@ -34,15 +35,6 @@ type Options struct {
 
 	Now func() time.Time // time of the collector's own events; nil: time.Now
 	Log *slog.Logger     // nil: discarded
-}
-
-// Source delivers lines from outside of the process.
-type Source interface {
-	// Run hands lines to deliver, oldest first and without their ends, until ctx or the
-	// source ends, and returns nil then. deliver returns when the lines are in the spool,
-	// so that a source which keeps its position keeps it then; after an error of
-	// deliver, which means that the collector is stopping, Run returns too.
-	Run(ctx context.Context, deliver func(lines []string) error) error
 }
 
 // Status says how a Collector is doing.
@@ -69,11 +61,13 @@ type Collector struct {
 	raw   spoolFile
 	json  spoolFile
 	dec   rfc5424.Decoder
-	acks  []chan error // deliveries that are pending
+	acks  []chan error      // deliveries that are pending
+	at    map[string]string // positions of the lines that are pending
 
-	mu     sync.Mutex
-	status Status
-	source error // of sources that failed
+	mu      sync.Mutex
+	status  Status
+	source  error   // of sources that failed
+	journal journal // of it kept; the rest belongs to write
 }
 
 // New returns a Collector whose spool is base and its sibling with the suffix .json
@@ -104,12 +98,14 @@ func New(base string, opts Options) (*Collector, error) {
 		opts.Log = slog.New(slog.DiscardHandler)
 	}
 	return &Collector{
-		base:  base,
-		opts:  opts,
-		queue: newQueue(opts.Memory),
-		gate:  newFloodGate(opts.Window, opts.Types),
-		raw:   spoolFile{path: base, maxSize: opts.MaxSize},
-		json:  spoolFile{path: Records(base), maxSize: opts.MaxSize},
+		base:    base,
+		at:      make(map[string]string),
+		journal: journal{base: strings.TrimSuffix(base, filepath.Ext(base))},
+		opts:    opts,
+		queue:   newQueue(opts.Memory),
+		gate:    newFloodGate(opts.Window, opts.Types),
+		raw:     spoolFile{path: base, maxSize: opts.MaxSize},
+		json:    spoolFile{path: Records(base), maxSize: opts.MaxSize},
 	}, nil
 }
 
@@ -152,6 +148,9 @@ func (c *Collector) Run(ctx context.Context, sources ...Source) error {
 		return err
 	}
 	defer held.Close()
+	if err := c.journal.open(c.raw.path, c.json.path); err != nil {
+		return err
+	}
 	if err := errors.Join(c.raw.open(), c.json.open()); err != nil {
 		return fmt.Errorf("collector: %w", err)
 	}
@@ -163,7 +162,7 @@ func (c *Collector) Run(ctx context.Context, sources ...Source) error {
 	var running sync.WaitGroup
 	for _, s := range sources {
 		running.Go(func() {
-			if err := s.Run(sourceCtx, c.deliver(sourceCtx)); err != nil {
+			if err := s.Run(sourceCtx, &intake{c, sourceCtx}); err != nil {
 				c.mu.Lock()
 				c.source = errors.Join(c.source, err)
 				c.mu.Unlock()
@@ -180,15 +179,24 @@ func (c *Collector) Run(ctx context.Context, sources ...Source) error {
 	return errors.Join(c.finish(), c.source)
 }
 
-// deliver returns the function that a source hands its lines to.
-func (c *Collector) deliver(ctx context.Context) func([]string) error {
-	return func(lines []string) error {
-		done := make(chan error, 1)
-		if err := c.queue.put(ctx, item{lines: lines, done: done}); err != nil {
-			return err
-		}
-		return <-done
+// intake is the Spool of the sources of one run.
+type intake struct {
+	c   *Collector
+	ctx context.Context
+}
+
+func (in *intake) Deliver(lines []string, positions ...Position) error {
+	done := make(chan error, 1)
+	if err := in.c.queue.put(in.ctx, item{lines: lines, at: positions, done: done}); err != nil {
+		return err
 	}
+	return <-done
+}
+
+func (in *intake) Positions(prefix string) map[string]string {
+	in.c.mu.Lock()
+	defer in.c.mu.Unlock()
+	return in.c.journal.with(prefix)
 }
 
 // perRound bounds the bytes of events that are encoded before they are written.
@@ -242,7 +250,7 @@ func (c *Collector) write(ctx context.Context, ended <-chan struct{}) {
 			c.queue.refuse(errStopped)
 		}
 		if due && healthy {
-			healthy = c.note(errors.Join(c.raw.sync(), c.json.sync()))
+			healthy = c.note(c.sync())
 			c.prune()
 		}
 	}
@@ -256,6 +264,9 @@ func (c *Collector) add(it *item) {
 	}
 	for _, line := range it.lines {
 		c.line(line)
+	}
+	for _, p := range it.at {
+		c.at[p.Key] = p.Value
 	}
 	c.acks = append(c.acks, it.done)
 }
@@ -283,7 +294,7 @@ func (c *Collector) line(line string) {
 		}
 	})
 	if err == nil {
-		rfc5424.Native(&e)
+		native.Normalize(&e, "")
 		c.record(&e, line)
 	}
 }
@@ -309,11 +320,35 @@ func (c *Collector) ownEvent(typ string, sev decnet.Severity, fields ...decnet.F
 // flush writes what is pending, answers the deliveries in it, and reports whether that
 // went well.
 func (c *Collector) flush() bool {
-	if !c.note(errors.Join(c.raw.flush(), c.json.flush())) {
+	err := errors.Join(c.raw.prepare(), c.json.prepare())
+	if err == nil && len(c.at) > 0 {
+		err = c.journal.write(&c.raw, &c.json, c.at)
+	}
+	if err == nil {
+		err = errors.Join(c.raw.flush(), c.json.flush())
+	}
+	if !c.note(err) {
 		return false
+	}
+	if len(c.at) > 0 {
+		c.mu.Lock()
+		c.journal.set(c.at)
+		c.mu.Unlock()
+		clear(c.at)
 	}
 	c.answer(nil)
 	return true
+}
+
+// sync brings the spool to the disk, and the positions after it.
+func (c *Collector) sync() error {
+	if err := errors.Join(c.raw.sync(), c.json.sync()); err != nil {
+		return err
+	}
+	if len(c.journal.dirty) == 0 {
+		return nil
+	}
+	return c.journal.snapshot()
 }
 
 func (c *Collector) answer(err error) {
@@ -343,6 +378,10 @@ func (c *Collector) finish() error {
 	lost := bytes.Count(c.raw.pending, []byte{'\n'})
 	waiting, _ := c.queue.state()
 	err := errors.Join(c.raw.close(), c.json.close())
+	if lost == 0 && len(c.json.pending) == 0 && err == nil && len(c.journal.dirty) > 0 {
+		err = c.journal.snapshot()
+	}
+	err = errors.Join(err, c.journal.close())
 	if lost += waiting; lost > 0 || len(c.json.pending) > 0 {
 		err = errors.Join(err, fmt.Errorf("collector: stopped with %d lines unwritten: %w", lost, c.Status().Err))
 	}

@@ -475,7 +475,7 @@ func TestLineForPartsOfALine(t *testing.T) {
 	if err := os.Rename(s.path, s.path+".1"); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.flush(); err != nil {
+	if err := errors.Join(s.prepare(), s.flush()); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.close(); err != nil {

@@ -16,6 +16,7 @@ var errStopped = errors.New("collector: stopped")
 type item struct {
 	event decnet.Event
 	lines []string
+	at    []Position // that belong to lines
 	done  chan error // of a delivery: answered once the lines are in the spool
 }
 
@@ -27,6 +28,9 @@ func (it *item) size() int64 {
 	}
 	for _, line := range it.lines {
 		n += 16 + len(line)
+	}
+	for _, p := range it.at {
+		n += 32 + len(p.Key) + len(p.Value)
 	}
 	return int64(n)
 }

@@ -24,13 +24,36 @@ const (
 	cutLine = 64 << 10
 )
 
+// Source delivers lines from outside of the process.
+type Source interface {
+	// Run hands lines to spool, oldest first and without their ends, until ctx or the
+	// source ends, and returns nil then. After an error of Deliver, which means that the
+	// collector is stopping, Run returns too.
+	Run(ctx context.Context, spool Spool) error
+}
+
+// Spool is where a Source puts its lines. Its methods are safe for concurrent use.
+type Spool interface {
+	// Deliver returns when lines are in the spool and positions are kept. Both happen
+	// or neither, whatever becomes of the process: a run that begins after a kill -9
+	// finds positions that fit the lines in the spool. When the whole machine fails, the
+	// positions of the last seconds may be missing, but those that are kept are true.
+	Deliver(lines []string, positions ...Position) error
+	// Positions returns the kept positions whose keys begin with prefix.
+	Positions(prefix string) map[string]string
+}
+
+// Position is how far a Source has come with what Key names. Keys of different sources
+// differ in how they begin. An empty Value forgets the key.
+type Position struct{ Key, Value string }
+
 // Reader returns a Source of the lines of r, to its end. When ctx ends first, r is closed if it is
 // an io.Closer; a Read that goes on all the same is not waited for, and what it returns is lost.
 func Reader(r io.Reader) Source { return &reader{r} }
 
 type reader struct{ r io.Reader }
 
-func (s *reader) Run(ctx context.Context, deliver func([]string) error) error {
+func (s *reader) Run(ctx context.Context, spool Spool) error {
 	type chunk struct {
 		lines []string
 		err   error
@@ -61,7 +84,7 @@ func (s *reader) Run(ctx context.Context, deliver func([]string) error) error {
 			return nil
 		case c := <-chunks:
 			if len(c.lines) > 0 {
-				if err := deliver(c.lines); err != nil {
+				if err := spool.Deliver(c.lines); err != nil {
 					return nil
 				}
 			}
@@ -119,7 +142,7 @@ type File struct {
 
 // Run follows the file until ctx ends. The file need not exist yet. What is in it and
 // cannot be a line is skipped; its directory must exist.
-func (s *File) Run(ctx context.Context, deliver func([]string) error) error {
+func (s *File) Run(ctx context.Context, spool Spool) error {
 	pos, err := s.load()
 	if err != nil {
 		return err
@@ -140,7 +163,7 @@ func (s *File) Run(ctx context.Context, deliver func([]string) error) error {
 			}
 			continue
 		}
-		if err := deliver(slices.Collect(strings.Lines(string(block.Data)))); err != nil {
+		if err := spool.Deliver(slices.Collect(strings.Lines(string(block.Data)))); err != nil {
 			return nil
 		}
 		if err := s.save(tail.Position{Generation: block.Generation, Offset: block.To}); err != nil {

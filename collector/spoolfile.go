@@ -28,13 +28,32 @@ type spoolFile struct {
 	dirty   bool // written to since the last sync
 }
 
-// flush writes what is pending. After an error the rest stays pending.
-func (s *spoolFile) flush() error {
+// prepare makes f the file that what is pending is written to.
+func (s *spoolFile) prepare() error {
 	if len(s.pending) == s.partial {
 		return nil
 	}
 	if err := s.ready(); err != nil {
 		return fmt.Errorf("collector: spool: %w", err)
+	}
+	return nil
+}
+
+// part describes what flush will write, once prepare has been called.
+func (s *spoolFile) part() part {
+	data := s.pending[s.partial:]
+	if len(data) == 0 {
+		return part{}
+	}
+	device, inode := identity(s.info)
+	return part{Device: device, Inode: inode, Offset: s.size, Length: len(data), data: data}
+}
+
+// flush writes what is pending, to the file that prepare has chosen. After an error the
+// rest stays pending.
+func (s *spoolFile) flush() error {
+	if len(s.pending) == s.partial {
+		return nil
 	}
 	n, err := s.f.Write(s.pending[s.partial:])
 	s.dirty = s.dirty || n > 0

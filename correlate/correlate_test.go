@@ -122,7 +122,7 @@ func TestReportAndFindings(t *testing.T) {
 func TestW10_EventsOfInstrumentsAreNoAttackers(t *testing.T) {
 	t.Parallel()
 	e := fold(correlate.Limits{}, event(0, "192.0.2.7", "web", "ssh", "connect"))
-	for _, service := range []string{"prober", "sniffer", "correlator", "collector"} {
+	for _, service := range []string{"prober", "sniffer", "correlator", "collector", "mutator"} {
 		if e.Add(event(1, "192.0.2.7", "decnet-prober", service, "jarm_fingerprint")) {
 			t.Errorf("an event of the %s counts", service)
 		}
@@ -133,7 +133,7 @@ func TestW10_EventsOfInstrumentsAreNoAttackers(t *testing.T) {
 	if got := e.Traversals(2); len(got) != 0 {
 		t.Errorf("traversals %+v", got)
 	}
-	if s := e.Stats(); s != (correlate.Stats{Events: 7, Indexed: 1, Attackers: 1}) {
+	if s := e.Stats(); s != (correlate.Stats{Events: 8, Indexed: 1, Attackers: 1}) {
 		t.Errorf("stats %+v", s)
 	}
 }

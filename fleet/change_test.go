@@ -89,7 +89,8 @@ func TestMutationWithoutArchetypeTakesAnyServicesThatFit(t *testing.T) {
 
 func TestMutationOfASingleServiceIsImpossible(t *testing.T) {
 	t.Parallel()
-	d := mustFlags(t, fleet.Flags{Deckies: 1, Archetype: "deaddeck", MutateInterval: time.Minute}, options()).Deckies[0]
+	d := mustFlags(t, fleet.Flags{Deckies: 1, Archetype: "deaddeck"}, options()).Deckies[0]
+	d.MutateInterval = time.Minute
 	now := planTime.Add(time.Hour)
 	next, err := fleet.Mutate(registry(t), d, now)
 	if !errors.Is(err, fleet.ErrImmutable) || !errors.Is(err, decnet.ErrConflict) || !cmp.Equal(next.Services, d.Services) {
@@ -100,6 +101,33 @@ func TestMutationOfASingleServiceIsImpossible(t *testing.T) {
 	}
 	if _, err := fleet.Mutate(registry(t), decnet.Decky{}, now); !errors.Is(err, decnet.ErrInvalid) {
 		t.Errorf("without seed: %v", err)
+	}
+}
+
+func TestW30_MutationKnowsCustomServices(t *testing.T) {
+	t.Parallel()
+	f := mustINI(t, "[custom-billing]\nbinary = example/billing:3\nports = 9000\n[a]\nservices = billing, ssh\n[b]\nservices = ssh\n", options())
+	reg, err := fleet.WithCustom(registry(t), f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept := 0
+	for _, d := range f.Deckies {
+		for i := range 60 {
+			next, err := fleet.Mutate(reg, d, planTime.Add(time.Duration(i+1)*time.Hour))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if slices.Contains(next.Services, "billing") {
+				if kept++; d.Name == "b" {
+					t.Fatalf("%s runs %v, and has no definition of billing", next.Name, next.Services)
+				}
+			}
+			d = next
+		}
+	}
+	if kept == 0 {
+		t.Error("a custom service is never chosen again")
 	}
 }
 

@@ -48,7 +48,7 @@ func Compare(old, wanted decnet.Fleet) Diff {
 
 func sameDecky(a, b decnet.Decky) bool {
 	if a.Addr != b.Addr || a.Addr6 != b.Addr6 || a.Hostname != b.Hostname || a.Distro != b.Distro || a.OSFamily != b.OSFamily ||
-		a.Seed != b.Seed || !sameServices(a.Services, b.Services) {
+		a.Seed != b.Seed || !sameExits(a.Egress, b.Egress) || !sameServices(a.Services, b.Services) {
 		return false
 	}
 	for _, name := range a.Services {

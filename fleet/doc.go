@@ -16,8 +16,11 @@
 //	# subnet, gateway and interface; the local runtime needs none of them
 //	net = 192.168.1.0/24
 //	gw = 192.168.1.1
+//	# of IPv6, for a second address of each decky; gw6 may be link-local
+//	net6 = fd00:1::/64
+//	gw6 = fe80::1
 //	interface = eth0
-//	# minutes, for deckies that do not say their own
+//	# minutes, for deckies that do not say their own; Options.MutateInterval wins
 //	mutate_interval = 60
 //	log_target = siem:514
 //
@@ -26,6 +29,8 @@
 //	archetype = web-server
 //	# otherwise the next free address
 //	ip = 192.168.1.50
+//	# otherwise the one that such a machine makes of its MAC address, or at random
+//	ip6 = fd00:1::50
 //	# OS family, otherwise the archetype's
 //	nmap_os = linux
 //	mutate_interval = 30

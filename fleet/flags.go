@@ -3,7 +3,6 @@ package fleet
 import (
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/decnet/decnet"
 	"github.com/decnet/decnet/services"
@@ -21,8 +20,7 @@ type Flags struct {
 	// Distros are cycled through. None: those of the archetype, or else all.
 	Distros []string
 	// RandomDistros picks one for each decky instead.
-	RandomDistros  bool
-	MutateInterval time.Duration // 0: never
+	RandomDistros bool
 }
 
 // maxDeckies bounds what one plan can ask for.
@@ -41,9 +39,6 @@ func FromFlags(reg *services.Registry, f Flags, opt Options) (decnet.Fleet, erro
 	if f.RandomServices && (len(f.Services) > 0 || f.Archetype != "") {
 		return decnet.Fleet{}, fmt.Errorf("fleet: random services cannot be combined with named services or an archetype: %w", decnet.ErrSemantic)
 	}
-	if f.MutateInterval < 0 {
-		return decnet.Fleet{}, fmt.Errorf("fleet: mutation interval %s is negative: %w", f.MutateInterval, decnet.ErrSemantic)
-	}
 	p, err := newPlanner(reg, opt)
 	if err != nil {
 		return decnet.Fleet{}, err
@@ -59,7 +54,7 @@ func FromFlags(reg *services.Registry, f Flags, opt Options) (decnet.Fleet, erro
 		name := fmt.Sprintf("decky-%02d", i+1)
 		d := draft{
 			name: name, ordinal: i, archetype: f.Archetype, services: f.Services,
-			random: f.RandomServices, distros: f.Distros, mutate: f.MutateInterval,
+			random: f.RandomServices, distros: f.Distros, mutate: max(opt.MutateInterval, 0),
 			at: func(string) string { return name },
 		}
 		if len(kinds) > 0 {

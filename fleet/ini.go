@@ -18,8 +18,8 @@ import (
 const maxAmount = 100
 
 // NetworkOf returns what [general] of an INI document says of the LAN: the fields
-// Interface, Subnet and Gateway, each zero where it says nothing. Errors wrap
-// decnet.ErrSemantic.
+// Interface, Subnet, Gateway, Subnet6 and Gateway6, each zero where it says nothing. Errors
+// wrap decnet.ErrSemantic.
 func NetworkOf(text []byte) (Options, error) {
 	var opt Options
 	doc, err := parseINI(text)
@@ -54,7 +54,7 @@ func FromINI(reg *services.Registry, text []byte, opt Options) (decnet.Fleet, er
 	if err != nil {
 		return decnet.Fleet{}, err
 	}
-	drafts, err := doc.readDeckies(p, customs, g.mutate)
+	drafts, err := doc.readDeckies(p, customs, max(cmp.Or(opt.MutateInterval, g.mutate), 0))
 	if err != nil {
 		return decnet.Fleet{}, err
 	}
@@ -117,7 +117,17 @@ func (doc *iniDocument) readGeneral(opt *Options) (general, error) {
 			}
 			return nil
 		},
-		"gw":         func(v string) (err error) { opt.Gateway, err = parseAddr(v); return err },
+		"gw": func(v string) (err error) { opt.Gateway, err = parseAddr(v); return err },
+		"net6": func(v string) (err error) {
+			if opt.Subnet6, err = netip.ParsePrefix(v); err != nil || !opt.Subnet6.Addr().Is6() {
+				return fmt.Errorf("%q is not an IPv6 subnet such as fd00:1::/64: %w", v, decnet.ErrSemantic)
+			}
+			if !opt.Subnet6.Contains(opt.Gateway6) && !opt.Gateway6.IsLinkLocalUnicast() {
+				opt.Gateway6 = netip.Addr{}
+			}
+			return nil
+		},
+		"gw6":        func(v string) (err error) { opt.Gateway6, err = parseAddr6(v); return err },
 		"interface":  func(v string) error { opt.Interface = v; return nil },
 		"log_target": func(v string) error { g.logTarget = v; return nil },
 		"mutate_interval": func(v string) (err error) {
@@ -125,7 +135,17 @@ func (doc *iniDocument) readGeneral(opt *Options) (general, error) {
 			return err
 		},
 	}
-	return g, doc.general.apply([]string{"net", "gw", "interface", "mutate_interval", "log_target"}, set)
+	if err := doc.general.apply([]string{"net", "gw", "net6", "gw6", "interface", "mutate_interval", "log_target"}, set); err != nil {
+		return g, err
+	}
+	check := *opt
+	if !check.Subnet6.IsValid() {
+		check.Subnet6 = opt.Existing.Subnet6
+	}
+	if key, err := checkNetwork6(check); err != nil {
+		return g, fmt.Errorf("fleet: %s: %w", doc.general.at(key), err)
+	}
+	return g, nil
 }
 
 // apply hands the value of each key of s to its setter, in the order of keys.
@@ -176,6 +196,14 @@ func parseAddr(v string) (netip.Addr, error) {
 		return a, fmt.Errorf("%q is not an IP address: %w", v, decnet.ErrSemantic)
 	}
 	return a.Unmap(), nil
+}
+
+func parseAddr6(v string) (netip.Addr, error) {
+	a, err := netip.ParseAddr(v)
+	if err != nil || !a.Is6() || a.Is4In6() {
+		return a, fmt.Errorf("%q is not an IPv6 address: %w", v, decnet.ErrSemantic)
+	}
+	return a, nil
 }
 
 func parseMinutes(v string) (time.Duration, error) {
@@ -318,8 +346,9 @@ func (d *draft) configure(service string, values map[string]string) {
 func (s *section) drafts(ordinal int, mutate time.Duration) ([]draft, error) {
 	d := draft{name: s.name, mutate: mutate, at: s.at}
 	amount := 1
-	err := s.apply([]string{"ip", "services", "archetype", "nmap_os", "mutate_interval", "amount"}, map[string]func(string) error{
-		"ip": func(v string) (err error) { d.addr, err = parseAddr(v); return err },
+	err := s.apply([]string{"ip", "ip6", "services", "archetype", "nmap_os", "mutate_interval", "amount", "egress"}, map[string]func(string) error{
+		"ip":  func(v string) (err error) { d.addr, err = parseAddr(v); return err },
+		"ip6": func(v string) (err error) { d.addr6, err = parseAddr6(v); return err },
 		"services": func(v string) error {
 			if d.services = splitList(v); len(d.services) == 0 {
 				return fmt.Errorf("%q names no service: %w", v, decnet.ErrSemantic)
@@ -338,6 +367,11 @@ func (s *section) drafts(ordinal int, mutate time.Duration) ([]draft, error) {
 			}
 			return nil
 		},
+		"egress": func(v string) error {
+			d.egress = splitList(v)
+			_, err := ParseExits(d.egress)
+			return err
+		},
 	})
 	if err != nil {
 		return nil, err
@@ -350,8 +384,10 @@ func (s *section) drafts(ordinal int, mutate time.Duration) ([]draft, error) {
 		d.ordinal = ordinal
 		return []draft{d}, nil
 	}
-	if d.addr.IsValid() {
-		return nil, d.fault("ip", fmt.Errorf("%d deckies cannot share one address, leave out ip or amount: %w", amount, decnet.ErrSemantic))
+	for _, key := range []string{"ip", "ip6"} {
+		if _, set := s.index[key]; set {
+			return nil, d.fault(key, fmt.Errorf("%d deckies cannot share one address, leave out %s or amount: %w", amount, key, decnet.ErrSemantic))
+		}
 	}
 	group := make([]draft, amount)
 	for i := range group {

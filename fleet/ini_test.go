@@ -117,8 +117,8 @@ func TestINIErrorsNameThePlaceAndWhatIsAccepted(t *testing.T) {
 		{"duplicate key", "[a]\nservices = ssh\nSERVICES = ftp\n", decnet.ErrSemantic, []string{"line 3", "services", "line 2"}},
 		{"duplicate spelling", "[a]\nnmap_os = linux\nnmap-os = linux\n", decnet.ErrSemantic, []string{"line 3", "nmap_os", "line 2"}},
 		{"general misspelt", "[General]\n[a]\n", decnet.ErrSemantic, []string{"line 1", "[general]"}},
-		{"unknown general key", "[general]\nsubnet = 10.0.0.0/8\n", decnet.ErrSemantic, []string{"line 2", "[general] subnet", "net, gw, interface, mutate_interval, log_target"}},
-		{"unknown decky key", "[a]\nport = 22\n", decnet.ErrSemantic, []string{"line 2", "[a] port", "ip, services, archetype, nmap_os, mutate_interval, amount"}},
+		{"unknown general key", "[general]\nsubnet = 10.0.0.0/8\n", decnet.ErrSemantic, []string{"line 2", "[general] subnet", "net, gw, net6, gw6, interface, mutate_interval, log_target"}},
+		{"unknown decky key", "[a]\nport = 22\n", decnet.ErrSemantic, []string{"line 2", "[a] port", "ip, ip6, services, archetype, nmap_os, mutate_interval, amount"}},
 		{"unknown custom key", "[custom-x]\nimage = y\n", decnet.ErrSemantic, []string{"line 2", "[custom-x] image", "binary, exec, ports"}},
 		{"missing value", "[a]\nip =\n", decnet.ErrSemantic, []string{"line 2", "[a] ip", "missing"}},
 		{"bad subnet", "[general]\nnet = 10.0.0.0\n", decnet.ErrSemantic, []string{"line 2", "[general] net", "192.168.1.0/24"}},
@@ -152,6 +152,17 @@ func TestINIErrorsNameThePlaceAndWhatIsAccepted(t *testing.T) {
 		{"bad address", "[a]\nip = 10.0.0.300\n", decnet.ErrSemantic, []string{"line 2", "[a] ip", "10.0.0.300"}},
 		{"not one machine", "[a]\nip = 224.0.0.1\n", decnet.ErrSemantic, []string{"line 2", "single machine"}},
 		{"zone", "[a]\nip = fe80::1%eth0\n", decnet.ErrSemantic, []string{"line 2", "zone"}},
+		{"bad IPv6 subnet", "[general]\nnet6 = 10.0.0.0/24\n", decnet.ErrSemantic, []string{"line 2", "[general] net6", "fd00:1::/64"}},
+		{"bad IPv6 gateway", "[general]\nnet6 = fd00:1::/64\ngw6 = 10.0.0.1\n", decnet.ErrSemantic, []string{"line 3", "[general] gw6", `"10.0.0.1" is not an IPv6 address`}},
+		{"IPv6 gateway elsewhere", "[general]\nnet6 = fd00:1::/64\ngw6 = fd00:2::1\n", decnet.ErrSemantic, []string{"line 3", "[general] gw6", "fd00:2::1", "fd00:1::/64", "link-local"}},
+		{"IPv6 gateway alone", "[general]\ngw6 = fd00:2::1\n", decnet.ErrSemantic, []string{"line 2", "[general] gw6", "net6 = fd00:1::/64"}},
+		{"link-local subnet", "[general]\nnet6 = fe80::/64\n", decnet.ErrSemantic, []string{"line 2", "[general] net6", "fe80::/64"}},
+		{"group subnet", "[general]\nnet6 = ff02::/64\n", decnet.ErrSemantic, []string{"line 2", "[general] net6"}},
+		{"mapped subnet", "[general]\nnet6 = ::ffff:10.0.0.0/120\n", decnet.ErrSemantic, []string{"line 2", "[general] net6"}},
+		{"IPv6 twice", "[general]\nnet = fd00:1::/64\nnet6 = fd00:2::/64\n", decnet.ErrSemantic, []string{"line 3", "[general] net6", "already, in fd00:1::/64"}},
+		{"bad IPv6 address", "[a]\nip6 = 10.0.0.1\n", decnet.ErrSemantic, []string{"line 2", "[a] ip6", `"10.0.0.1" is not an IPv6 address`}},
+		{"IPv6 zone", "[a]\nip6 = fe80::1%eth0\n", decnet.ErrSemantic, []string{"line 2", "[a] ip6", "zone"}},
+		{"amount with ip6", "[a]\nip6 = fd00:1::5\namount = 2\n", decnet.ErrSemantic, []string{"line 2", "[a] ip6", "leave out ip6 or amount"}},
 		{"no address left", lan + "[a]\namount = 6\n", decnet.ErrSemantic, []string{"10.1.0.0/29 has 5 free addresses, 6 are needed"}},
 		{"custom without image", "[custom-x]\nexec = y\n", decnet.ErrSemantic, []string{"line 1", "binary"}},
 		{"custom of known name", "[custom-ssh]\nbinary = y\n", decnet.ErrSemantic, []string{"line 1", "ssh already"}},
@@ -190,14 +201,23 @@ func TestLANNeedsASubnet(t *testing.T) {
 
 func TestW32_PercentSignsAndIntervalsOfINIDocumentsHold(t *testing.T) {
 	t.Parallel()
-	f := mustINI(t, "[general]\nmutate_interval = 45\n"+
-		"[a]\nservices = ssh\n[a.ssh]\nbanner = 50% of %(x)s %\n"+
-		"[b]\nservices = ssh\nmutate_interval = 5\n", options())
+	const text = "[general]\nmutate_interval = 45\n" +
+		"[a]\nservices = ssh\n[a.ssh]\nbanner = 50% of %(x)s %\n" +
+		"[b]\nservices = ssh\nmutate_interval = 5\n"
+	f := mustINI(t, text, options())
 	if got := f.Deckies[0].Config["ssh"]["banner"]; got != "50% of %(x)s %" {
 		t.Errorf("banner %q", got)
 	}
 	if a, b := f.Deckies[0].MutateInterval, f.Deckies[1].MutateInterval; a != 45*time.Minute || b != 5*time.Minute {
 		t.Errorf("intervals %v and %v", a, b)
+	}
+	for given, want := range map[time.Duration]time.Duration{time.Hour: time.Hour, -1: 0} {
+		opt := options()
+		opt.MutateInterval = given
+		f := mustINI(t, text, opt)
+		if a, b := f.Deckies[0].MutateInterval, f.Deckies[1].MutateInterval; a != want || b != 5*time.Minute {
+			t.Errorf("intervals %v and %v when %v is given", a, b, given)
+		}
 	}
 }
 
@@ -293,6 +313,7 @@ func FuzzFromINI(f *testing.F) {
 	f.Add("[a]\rnmap-os=linux\rnmap_os=bsd\r")
 	f.Add("[general]\nnet = ::/0\n[a]\namount=100\n")
 	f.Add("\ufeff[a]\n=\n")
+	f.Add("[general]\nnet = 10.0.0.0/24\nnet6 = fd00::/125\ngw6 = fe80::1\n[a]\nservices = ssh\namount = 5\n[b]\nip6 = fd00::7\n")
 	reg := registry(f)
 	f.Fuzz(func(t *testing.T, text string) {
 		plan, err := fleet.FromINI(reg, []byte(text), options())
@@ -304,9 +325,11 @@ func FuzzFromINI(f *testing.F) {
 		}
 		names, addrs := map[string]bool{}, map[netip.Addr]bool{}
 		for _, d := range plan.Deckies {
-			if fleet.CheckName(d.Name) != nil || names[strings.ToLower(d.Name)] || addrs[d.Addr] || len(d.Services) == 0 {
+			if fleet.CheckName(d.Name) != nil || names[strings.ToLower(d.Name)] || addrs[d.Addr] || len(d.Services) == 0 ||
+				d.Addr6.IsValid() && (addrs[d.Addr6] || !d.Addr6.Is6()) || plan.Subnet6.IsValid() && !plan.Subnet6.Contains(d.Addr6) {
 				t.Fatalf("decky %+v of %+v", d, plan)
 			}
+			addrs[d.Addr6] = d.Addr6.IsValid()
 			names[strings.ToLower(d.Name)], addrs[d.Addr] = true, true
 		}
 	})
@@ -316,6 +339,10 @@ func TestNetworkOf(t *testing.T) {
 	t.Parallel()
 	got, err := fleet.NetworkOf([]byte("[general]\nnet = 192.168.7.0/24\ngw = 192.168.7.1\ninterface = eth7\n[a]\nservices = whatever\n"))
 	if err != nil || got.Interface != "eth7" || got.Subnet.String() != "192.168.7.0/24" || got.Gateway.String() != "192.168.7.1" {
+		t.Errorf("%+v, %v", got, err)
+	}
+	got, err = fleet.NetworkOf([]byte("[general]\nnet6 = fd00:7::/64\ngw6 = fe80::1\n"))
+	if err != nil || got.Subnet6.String() != "fd00:7::/64" || got.Gateway6.String() != "fe80::1" || got.Subnet.IsValid() {
 		t.Errorf("%+v, %v", got, err)
 	}
 	if got, err := fleet.NetworkOf([]byte("[a]\nservices = ssh\n")); err != nil || got.Interface != "" || got.Subnet.IsValid() || got.Gateway.IsValid() {

@@ -35,8 +35,8 @@ func Due(f decnet.Fleet, now time.Time) (names []string, next time.Time) {
 }
 
 // Mutate returns d with another set of services and with LastMutated set to now: one to
-// three of those of its archetype, or of all in reg when it has no archetype. The choice
-// depends on the decky's seed and on when it last changed. Where there is only one set
+// three of those of its archetype, or of all in reg when it has no archetype; of custom
+// services, those that its settings define (see [WithCustom]). The choice depends on the decky's seed and on when it last changed. Where there is only one set
 // that the decky can have, it returns d with LastMutated set to now, so that it is not due
 // again at once, and ErrImmutable.
 func Mutate(reg *services.Registry, d decnet.Decky, now time.Time) (decnet.Decky, error) {
@@ -58,7 +58,14 @@ func Mutate(reg *services.Registry, d decnet.Decky, now time.Time) (decnet.Decky
 // otherSets returns the sets of services that d could have instead of its own, grouped by
 // their size and sorted.
 func otherSets(reg *services.Registry, d decnet.Decky) [][][]string {
-	pool := reg.Names()
+	var pool []string
+	for _, s := range reg.All() {
+		name := s.Info().Name
+		if _, custom := s.(Custom); !custom || d.Config[name]["binary"] != "" {
+			pool = append(pool, name)
+		}
+	}
+	slices.Sort(pool)
 	if a, err := ArchetypeOf(d.Archetype); err == nil {
 		pool = slices.DeleteFunc(a.Services, func(name string) bool { return !slices.Contains(pool, name) })
 		slices.Sort(pool)

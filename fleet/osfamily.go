@@ -24,6 +24,25 @@ var osFamilies = map[string][len(sysctlKeys)]string{
 	"cisco":          {"255", "2", "0", "0", "0", "0", "1", "15", "0", "0"},
 }
 
+// Sysctls6 returns those of IPv6, by their full names (net.ipv6.conf.default.hop_limit and so
+// on): the hop limit agrees with the TTL, and routers of the LAN hand out no addresses beside
+// the planned one. They count for interfaces that come after them. An unknown family gives
+// the error of [Sysctls].
+func Sysctls6(family string) (map[string]string, error) {
+	m, err := Sysctls(family)
+	if err != nil {
+		return nil, err
+	}
+	ttl, limit := m["net.ipv4.ip_default_ttl"], m["net.ipv4.icmp_ratelimit"]
+	return map[string]string{
+		"net.ipv6.conf.all.hop_limit":     ttl,
+		"net.ipv6.conf.default.hop_limit": ttl,
+		"net.ipv6.conf.all.accept_ra":     "0",
+		"net.ipv6.conf.default.accept_ra": "0",
+		"net.ipv6.icmp.ratelimit":         limit,
+	}, nil
+}
+
 // OSFamilies returns the sorted names of the OS families.
 func OSFamilies() []string { return slices.Sorted(maps.Keys(osFamilies)) }
 

@@ -16,17 +16,24 @@ import (
 // What the containers of a decky run. The entry point of their image is decnet-pot, with
 // one of the commands:
 //
-//	decnet-pot hold     holds the decky's address, with NET_ADMIN for the egress lock
-//	decnet-pot serve    runs one honeypot and prints its events on standard output
+//	decnet-pot hold     locks the decky's network and holds it, with NET_ADMIN
+//	decnet-pot serve    waits for the lock and runs one honeypot
+//	decnet-pot healthy  tells by its exit status whether the lock is in force
 //
-// Either reads its [Persona] from the environment variable PersonaVar and takes no other
+// The first two print events on standard output. Either reads its [Persona] from the environment variable PersonaVar and takes no other
 // configuration. An image that a service brings itself gets the same variable; one that an
 // operator brings does not.
 const (
 	PotHold    = "hold"
 	PotServe   = "serve"
+	PotHealthy = "healthy"
 	PersonaVar = "DECNET_PERSONA"
 )
+
+// PotArtifacts is where the container of a service keeps captured files: a quarantine (see
+// collector/quarantine) in which no directory but that of its decky and service can be
+// written.
+const PotArtifacts = "/artifacts"
 
 // MaxPersona is the size in bytes of the largest encoded Persona: the kernel takes no
 // longer environment variable.
@@ -37,17 +44,25 @@ type Persona struct {
 	Decky    string            `json:"decky"`
 	Service  string            `json:"service,omitempty"` // "": the container that holds the address
 	Addr     netip.Addr        `json:"ip"`
+	Addr6    netip.Addr        `json:"ip6,omitzero"` // a second address, of IPv6; zero: none
 	Hostname string            `json:"hostname,omitempty"`
 	Distro   string            `json:"distro,omitempty"`
 	Seed     string            `json:"seed,omitempty"`  // of the decky; not for the holder of the address
 	Ports    []services.Port   `json:"ports,omitempty"` // to serve
 	Config   map[string]string `json:"config,omitempty"`
+
+	Beside []services.Served `json:"beside,omitempty"` // the other services of the decky
+	Quota  int64             `json:"quota,omitempty"`  // bytes of captured files to keep in PotArtifacts; 0: none
+	Egress []string          `json:"egress,omitempty"` // for the holder of the address: ways out, see ParseExits
 }
 
 // Encode returns p as one line of JSON, the same for the same p. What JSON cannot carry
 // without loss and what is larger than MaxPersona gives an error that wraps decnet.ErrInvalid.
 func (p Persona) Encode() (string, error) {
-	texts := []string{p.Decky, p.Service, p.Hostname, p.Distro, p.Seed}
+	texts := append([]string{p.Decky, p.Service, p.Hostname, p.Distro, p.Seed}, p.Egress...)
+	for _, s := range p.Beside {
+		texts = append(texts, s.Service, s.Product)
+	}
 	for k, v := range p.Config {
 		texts = append(texts, k, v)
 	}
@@ -92,6 +107,15 @@ func ParsePersona(text string) (Persona, error) {
 	}
 	if !p.Addr.IsValid() {
 		return refuse(errors.New("no address"))
+	}
+	if p.Addr6.IsValid() && (!p.Addr6.Is6() || p.Addr6.Is4In6() || p.Addr6.Zone() != "") {
+		return refuse(fmt.Errorf("%s is not the IPv6 address of a machine", p.Addr6))
+	}
+	if _, err := ParseExits(p.Egress); err != nil {
+		return refuse(err)
+	}
+	if p.Quota < 0 {
+		return refuse(fmt.Errorf("a quota of %d bytes", p.Quota))
 	}
 	if p.Service != "" {
 		if _, err := p.Identity(); err != nil {

@@ -30,6 +30,9 @@ func TestPersonasSurviveTheWay(t *testing.T) {
 			Seed:     rapid.StringMatching(`[0-9a-f]{64}`).Draw(t, "seed"),
 			Config:   rapid.MapOfN(rapid.String(), rapid.String(), 1, 5).Draw(t, "config"),
 		}
+		if rapid.Bool().Draw(t, "second address") {
+			p.Addr6 = netip.MustParseAddr("fd00::1")
+		}
 		for _, n := range rapid.SliceOf(rapid.Uint16Min(1)).Draw(t, "ports") {
 			p.Ports = append(p.Ports, services.Port{Network: rapid.SampledFrom([]string{"tcp", "udp"}).Draw(t, "network"), Number: n})
 		}
@@ -58,6 +61,8 @@ func TestPersonasThatAreRefused(t *testing.T) {
 		`{"decky":"web"}`,
 		`{"decky":"../web","ip":"10.0.0.1"}`,
 		`{"decky":"web","ip":"10.0.0.300"}`,
+		`{"decky":"web","ip":"10.0.0.1","ip6":"10.0.0.2"}`,
+		`{"decky":"web","ip":"10.0.0.1","ip6":"fe80::1%eth0"}`,
 		`{"decky":"web","ip":"10.0.0.1","service":"ssh"}`,
 		`{"decky":"web","ip":"10.0.0.1","service":"ssh","seed":"00"}`,
 		`{"decky":"web","ip":"10.0.0.1","colour":"red"}`,

@@ -30,17 +30,27 @@ type Options struct {
 	Gateway   netip.Addr   // never given to a decky
 	Host      netip.Addr   // the host's own address in Subnet, never given to a decky
 
+	// Subnet6 gives each decky a second address, of IPv6: the one that such a machine
+	// makes itself, or another where that is taken. Gateway6 may be link-local.
+	Subnet6  netip.Prefix
+	Gateway6 netip.Addr
+	Host6    netip.Addr // the host's own address in Subnet6, never given to a decky
+
 	// First is the first address to give out. Zero: 127.0.10.1 in ModeLocal without a
 	// Subnet, otherwise the first of Subnet.
 	First netip.Addr
+
+	// MutateInterval is how often a decky changes that does not say so itself, before what
+	// [general] of an INI document says. 0: as said there, or never; negative: never.
+	MutateInterval time.Duration
 
 	// Seed makes the plan reproducible; any text will do. "": that of Existing, or else a
 	// random one. It is kept in the Seed of the fleet.
 	Seed string
 
 	// Existing is a fleet that the plan adds to: its deckies stay, unless the plan has
-	// one of the same name, which replaces it and takes over its address where it asks
-	// for no other. What Options leaves open is taken from it too.
+	// one of the same name, which replaces it and takes over its first address where it
+	// asks for no other. What Options leaves open is taken from it too.
 	Existing decnet.Fleet
 
 	Now  func() time.Time // nil: time.Now
@@ -52,6 +62,7 @@ type draft struct {
 	name      string
 	ordinal   int // among the deckies of the document, for cycling through distributions
 	addr      netip.Addr
+	addr6     netip.Addr
 	services  []string
 	random    bool // no services are named, and there is no archetype
 	archetype string
@@ -59,6 +70,7 @@ type draft struct {
 	osFamily  string
 	mutate    time.Duration
 	config    map[string]map[string]string
+	egress    []string
 
 	// at says where the setting called key was made, for errors; "" is the decky itself.
 	at func(key string) string
@@ -100,6 +112,12 @@ func newPlanner(reg *services.Registry, opt Options) (*planner, error) {
 	if !opt.Gateway.IsValid() {
 		opt.Gateway = old.Gateway
 	}
+	if !opt.Subnet6.IsValid() {
+		opt.Subnet6 = old.Subnet6
+	}
+	if !opt.Gateway6.IsValid() {
+		opt.Gateway6 = old.Gateway6
+	}
 	opt.Seed = cmp.Or(opt.Seed, old.Seed)
 	switch opt.Mode {
 	case ModeLocal, ModeMACVLAN, ModeIPVLAN:
@@ -127,6 +145,7 @@ func newPlanner(reg *services.Registry, opt Options) (*planner, error) {
 func (p *planner) plan(drafts []draft) (decnet.Fleet, error) {
 	p.fleet.Mode, p.fleet.Interface = p.opt.Mode, p.opt.Interface
 	p.fleet.Subnet, p.fleet.Gateway = p.opt.Subnet.Masked(), p.opt.Gateway
+	p.fleet.Subnet6, p.fleet.Gateway6 = p.opt.Subnet6.Masked(), p.opt.Gateway6
 	if err := p.checkNetwork(); err != nil {
 		return decnet.Fleet{}, err
 	}
@@ -157,7 +176,7 @@ func (p *planner) plan(drafts []draft) (decnet.Fleet, error) {
 			p.fleet.Deckies = append(p.fleet.Deckies, d)
 		}
 	}
-	return p.fleet, nil
+	return p.fleet, p.assignAddrs6(drafts)
 }
 
 func (p *planner) checkNetwork() error {
@@ -170,7 +189,29 @@ func (p *planner) checkNetwork() error {
 	if gw := p.opt.Gateway; gw.IsValid() && !p.opt.Subnet.Contains(gw) {
 		return fmt.Errorf("fleet: gateway %s is not in subnet %s: %w", gw, p.opt.Subnet, decnet.ErrSemantic)
 	}
+	if _, err := checkNetwork6(p.opt); err != nil {
+		return fmt.Errorf("fleet: %w", err)
+	}
 	return nil
+}
+
+// checkNetwork6 says what is wrong with the network of second addresses, and the key of
+// [general] that says so.
+func checkNetwork6(opt Options) (key string, err error) {
+	subnet, gw := opt.Subnet6, opt.Gateway6
+	switch {
+	case !subnet.IsValid() && gw.IsValid():
+		return "gw6", fmt.Errorf("gateway %s has no subnet, for example net6 = fd00:1::/64: %w", gw, decnet.ErrSemantic)
+	case !subnet.IsValid():
+		return "", nil
+	case !subnet.Addr().Is6() || subnet.Addr().Is4In6() || subnet.Addr().IsMulticast() || subnet.Addr().IsLinkLocalUnicast():
+		return "net6", fmt.Errorf("%s is not an IPv6 subnet of machines such as fd00:1::/64: %w", subnet, decnet.ErrSemantic)
+	case opt.Subnet.IsValid() && !opt.Subnet.Addr().Is4():
+		return "net6", fmt.Errorf("the deckies have addresses of IPv6 already, in %s: %w", opt.Subnet, decnet.ErrSemantic)
+	case gw.IsValid() && (!gw.Is6() || gw.Zone() != "" || !subnet.Contains(gw) && !gw.IsLinkLocalUnicast()):
+		return "gw6", fmt.Errorf("gateway %s is neither in the subnet %s nor link-local: %w", gw, subnet, decnet.ErrSemantic)
+	}
+	return "", nil
 }
 
 // checkNames refuses two drafts of one name and sorts the existing deckies into those
@@ -191,6 +232,9 @@ func (p *planner) checkNames(drafts []draft) error {
 		}
 		p.kept = append(p.kept, old)
 		p.addrs[old.Addr] = old.Name
+		if old.Addr6.IsValid() {
+			p.addrs[old.Addr6] = old.Name
+		}
 		p.hostnames[strings.ToLower(old.Hostname)] = true
 	}
 	return nil
@@ -198,18 +242,26 @@ func (p *planner) checkNames(drafts []draft) error {
 
 // assignAddrs checks the addresses that drafts ask for and gives one to each of the others.
 func (p *planner) assignAddrs(drafts []draft) error {
-	claim := func(d *draft) error {
-		if why := p.refusal(d.addr); why != "" {
-			return d.fault("ip", fmt.Errorf("address %s is %s: %w", d.addr, why, decnet.ErrSemantic))
+	claim := func(d *draft, key string, a netip.Addr, s side) error {
+		if !a.IsValid() {
+			return nil
 		}
-		p.addrs[d.addr] = d.name
+		if why := p.refusal(a, s); why != "" {
+			return d.fault(key, fmt.Errorf("address %s is %s: %w", a, why, decnet.ErrSemantic))
+		}
+		p.addrs[a] = d.name
 		return nil
 	}
 	for i := range drafts {
-		if d := &drafts[i]; d.addr.IsValid() {
-			if err := claim(d); err != nil {
-				return err
-			}
+		d := &drafts[i]
+		if err := claim(d, "ip", d.addr, p.side()); err != nil {
+			return err
+		}
+		if d.addr6.IsValid() && !p.opt.Subnet6.IsValid() && p.opt.Mode != ModeLocal {
+			return d.fault("ip6", fmt.Errorf("a second address needs a subnet, for example net6 = fd00:1::/64 in [general]: %w", decnet.ErrSemantic))
+		}
+		if err := claim(d, "ip6", d.addr6, p.side6()); err != nil {
+			return err
 		}
 	}
 	var open []*draft
@@ -218,7 +270,7 @@ func (p *planner) assignAddrs(drafts []draft) error {
 		if d.addr.IsValid() {
 			continue
 		}
-		if old := p.replaced[strings.ToLower(d.name)]; old.IsValid() && p.refusal(old) == "" {
+		if old := p.replaced[strings.ToLower(d.name)]; old.IsValid() && p.refusal(old, p.side()) == "" {
 			d.addr = old
 			p.addrs[old] = d.name
 			continue
@@ -236,8 +288,18 @@ func (p *planner) assignAddrs(drafts []draft) error {
 	return nil
 }
 
-// refusal says why a cannot be the address of a decky, "" when it can.
-func (p *planner) refusal(a netip.Addr) string {
+// side is what a plan knows of where addresses of one kind are.
+type side struct {
+	subnet        netip.Prefix
+	gateway, host netip.Addr
+}
+
+func (p *planner) side() side { return side{p.opt.Subnet, p.opt.Gateway, p.opt.Host} }
+
+func (p *planner) side6() side { return side{p.opt.Subnet6, p.opt.Gateway6, p.opt.Host6} }
+
+// refusal says why a cannot be the address of a decky in s, "" when it can.
+func (p *planner) refusal(a netip.Addr, s side) string {
 	if other, ok := p.addrs[a]; ok {
 		return "already that of " + other
 	}
@@ -246,22 +308,22 @@ func (p *planner) refusal(a netip.Addr) string {
 		return "bound to a zone, which deckies cannot have"
 	case a.IsUnspecified(), a.IsMulticast(), a == netip.AddrFrom4([4]byte{255, 255, 255, 255}):
 		return "not that of a single machine"
-	case a == p.opt.Gateway:
+	case a == s.gateway:
 		return "the gateway"
-	case a == p.opt.Host:
+	case a == s.host:
 		return "the host itself"
-	case p.opt.Subnet.IsValid() && !p.opt.Subnet.Contains(a):
-		return "outside of the subnet " + p.opt.Subnet.Masked().String()
-	case p.opt.Subnet.IsValid():
-		if r := Reserved(p.opt.Subnet, a); r != "" {
-			return r + " of the subnet " + p.opt.Subnet.Masked().String()
+	case s.subnet.IsValid() && !s.subnet.Contains(a):
+		return "outside of the subnet " + s.subnet.Masked().String()
+	case s.subnet.IsValid():
+		if r := Reserved(s.subnet, a); r != "" {
+			return r + " of the subnet " + s.subnet.Masked().String()
 		}
 	}
 	return ""
 }
 
 func (p *planner) allocate(n int) ([]netip.Addr, error) {
-	taken := func(a netip.Addr) bool { return p.refusal(a) != "" }
+	taken := func(a netip.Addr) bool { return p.refusal(a, p.side()) != "" }
 	if p.opt.Subnet.IsValid() {
 		return Allocate(p.opt.Subnet, n, p.opt.First, taken)
 	}
@@ -283,8 +345,8 @@ func (p *planner) allocate(n int) ([]netip.Addr, error) {
 func (p *planner) decky(d *draft) (decnet.Decky, error) {
 	seed := deckySeed(p.opt.Seed, d.name)
 	decky := decnet.Decky{
-		Name: d.name, Addr: d.addr, Seed: seed, Archetype: d.archetype,
-		Services: slices.Clone(d.services), Config: d.config,
+		Name: d.name, Addr: d.addr, Addr6: d.addr6, Seed: seed, Archetype: d.archetype,
+		Services: slices.Clone(d.services), Config: d.config, Egress: d.egress,
 		MutateInterval: d.mutate, LastMutated: p.opt.Now().UTC(),
 	}
 	id, err := Identity(decky)

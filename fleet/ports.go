@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -58,4 +59,26 @@ func Ports(reg *services.Registry, names []string) (map[string][]services.Port, 
 
 func portConflict(a, b string, p services.Port) error {
 	return fmt.Errorf("services %s and %s both need port %s, a decky can run only one of them: %w", a, b, p, decnet.ErrSemantic)
+}
+
+// Served returns what d runs as its other services show it, where each has a process of its
+// own. ports is what [Ports] returns. A service whose settings are refused has no product:
+// whoever makes the service is told why.
+func Served(reg *services.Registry, d decnet.Decky, ports map[string][]services.Port) []services.Served {
+	var list []services.Served
+	id, err := Identity(d)
+	if err != nil {
+		return nil
+	}
+	for _, name := range slices.Sorted(maps.Keys(ports)) {
+		s := services.Served{Service: name, Ports: ports[name]}
+		svc, err := reg.Lookup(name)
+		if v, ok := svc.(services.Variant); ok && err == nil {
+			if product, err := v.Product(id, d.Config[name]); err == nil {
+				s.Product = product
+			}
+		}
+		list = append(list, s)
+	}
+	return list
 }

@@ -20,6 +20,20 @@ type Runtime interface {
 	Down(ctx context.Context, deckies ...string) error
 }
 
+// SessionCounter is an add-on interface of a Runtime that knows who is connected.
+type SessionCounter interface {
+	// Sessions returns how many connections are open to each decky that has any.
+	Sessions(ctx context.Context) (map[string]int, error)
+}
+
+// Inventory is an add-on interface of a Runtime that finds its deckies again, whoever made
+// them.
+type Inventory interface {
+	// Present tells of the deckies that there are, sorted by name, with the services that
+	// there are of them, whatever was applied.
+	Present(ctx context.Context) ([]DeckyStatus, error)
+}
+
 // State says how a service or a decky fares.
 type State string
 
@@ -35,6 +49,7 @@ const (
 type DeckyStatus struct {
 	Name     string
 	Addr     netip.Addr
+	Addr6    netip.Addr // a second address, of IPv6; zero: none
 	Hostname string
 	Services []ServiceStatus // sorted by name
 }

@@ -199,7 +199,7 @@ func TestW3_OneParserForAllProducers(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !Native(&e) || e.Attacker != netip.MustParseAddr("192.0.2.9") || e.Type != "auth_attempt" {
+		if e.Service != "sshd" || e.Msg != "Accepted password for root from 192.0.2.9 port 51022 ssh2" {
 			t.Errorf("PROCID %s: %+v", procid, e)
 		}
 	}
@@ -365,47 +365,6 @@ func TestDecodeAllocatesNothing(t *testing.T) {
 		}
 	}); n != 0 {
 		t.Errorf("%v allocations a line", n)
-	}
-}
-
-func TestNative(t *testing.T) {
-	f := decnet.F
-	for _, c := range []struct {
-		name, line, service, typ, attacker string
-		fields                             []decnet.Field
-	}{
-		{"ssh command", "bash 7 - - CMD uid=0 user=root src=1.2.3.4 pwd=/tmp cmd=echo 'a b' src=9.9.9.9", "ssh", "command", "1.2.3.4",
-			[]decnet.Field{f("uid", "0"), f("user", "root"), f("src_ip", "1.2.3.4"), f("pwd", "/tmp"), f("command", "echo 'a b' src=9.9.9.9")}},
-		{"telnet command", "bash 7 - - CMD uid=0 pwd=/ cmd=echo src=9.9.9.9", "telnet", "command", "invalid IP",
-			[]decnet.Field{f("uid", "0"), f("pwd", "/"), f("command", "echo src=9.9.9.9")}},
-		{"other bash line", "bash 7 - - CMD uid=x", "bash", "", "invalid IP", nil},
-		{"accepted key", "sshd 7 - - Accepted publickey for root from 2001:db8::7 port 4000 ssh2: ED25519 SHA256:abc", "ssh", "auth_attempt", "2001:db8::7",
-			[]decnet.Field{f("src_ip", "2001:db8::7"), f("src_port", "4000"), f("username", "root"), f("outcome", "success"), f("method", "publickey")}},
-		{"failed password", "sshd 7 - - Failed password for root from 1.2.3.4 port 4000 ssh2", "ssh", "auth_attempt", "1.2.3.4",
-			[]decnet.Field{f("src_ip", "1.2.3.4"), f("src_port", "4000"), f("username", "root"), f("outcome", "failure"), f("method", "password")}},
-		{"user name that imitates the rest", "sshd 7 - - Failed password for invalid user x from 9.9.9.9 port 1 ssh2 from 1.2.3.4 port 4000 ssh2", "ssh", "auth_attempt", "1.2.3.4",
-			[]decnet.Field{f("src_ip", "1.2.3.4"), f("src_port", "4000"), f("username", "x from 9.9.9.9 port 1 ssh2"), f("outcome", "failure"), f("method", "password")}},
-		{"other prose", "sshd 7 - - Invalid user src=9.9.9.9 from 1.2.3.4 port 4000", "sshd", "", "invalid IP", nil},
-		{"file skipped", "systemd-journal 7 - - file_skipped size=99 path=/tmp/a b reason=oversize", "ssh", "file_skipped", "invalid IP",
-			[]decnet.Field{f("size", "99"), f("orig_path", "/tmp/a b"), f("reason", "oversize")}},
-		{"sudo", "sudo 7 - - root : TTY=pts/0", "sudo", "", "invalid IP", nil},
-		{"an event of ours", `bash - x [relay@55555 a="b"] CMD uid=0 pwd=/ cmd=id`, "bash", "x", "invalid IP", []decnet.Field{f("a", "b")}},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			e, err := Parse("<86>1 2026-04-18T02:22:56.5+02:00 decky-01 " + c.line)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if Native(&e) != (c.fields != nil && c.typ != "x") {
-				t.Error("wrong report")
-			}
-			if e.Service != c.service || e.Type != c.typ || e.Attacker.String() != c.attacker || !slices.Equal(e.Fields, c.fields) {
-				t.Errorf("got %+v", e)
-			}
-			if d := cmp.Diff(e, Canonical(e), equal); d != "" && c.fields != nil {
-				t.Errorf("not canonical: %s", d)
-			}
-		})
 	}
 }
 

@@ -21,6 +21,9 @@ const writerMemory = 4 << 20
 // counted, and reported as an event events_dropped of service collector, with the field
 // count, at most once a second. Make one with [NewWriter].
 type Writer struct {
+	// Decky is that of the events events_dropped. It is set before Run.
+	Decky string
+
 	w    io.Writer
 	wake chan struct{}
 
@@ -83,7 +86,7 @@ func (w *Writer) Run(ctx context.Context) error {
 		w.ended = over
 		w.mu.Unlock()
 		if now := time.Now(); dropped > reported && (over || !now.Before(next)) {
-			lost := droppedEvent(now, dropped-reported)
+			lost := droppedEvent(now, w.Decky, dropped-reported)
 			buf = append(Append(buf, &lost), '\n')
 			reported, next = dropped, now.Add(time.Second)
 		}
@@ -104,9 +107,9 @@ func (w *Writer) Run(ctx context.Context) error {
 	}
 }
 
-func droppedEvent(now time.Time, count uint64) decnet.Event {
+func droppedEvent(now time.Time, decky string, count uint64) decnet.Event {
 	return decnet.Event{
-		Time: now, Service: "collector", Type: "events_dropped", Severity: decnet.SeverityWarning,
+		Time: now, Decky: decky, Service: "collector", Type: "events_dropped", Severity: decnet.SeverityWarning,
 		Fields: []decnet.Field{decnet.F("count", strconv.FormatUint(count, 10))},
 	}
 }

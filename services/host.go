@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"sync"
+	"sync/atomic"
 )
 
 // Host is the machine that the services of one decky run on. It tells each what the
@@ -11,6 +12,8 @@ import (
 // Envs of a decky gives all of them the same Host. The zero value is a machine on which
 // nothing runs; the methods are safe for concurrent use.
 type Host struct {
+	sessions atomic.Int64
+
 	mu     sync.Mutex
 	served []*Served
 	values map[any]any
@@ -18,9 +21,9 @@ type Host struct {
 
 // Served is one service of a Host.
 type Served struct {
-	Service string // slug
-	Product string // what Env.Product says; "" when the slug says it all
-	Ports   []Port // as declared
+	Service string `json:"service"`           // slug
+	Product string `json:"product,omitempty"` // what Env.Product says; "" when the slug says it all
+	Ports   []Port `json:"ports,omitempty"`   // as declared
 }
 
 // Serve adds s to what the host runs until stop is called. [Env.Serve] does it for its
@@ -48,6 +51,10 @@ func (h *Host) Served() []Served {
 	slices.SortStableFunc(list, func(a, b Served) int { return cmp.Compare(a.Service, b.Service) })
 	return list
 }
+
+// Sessions returns how many connections are open to the services of the host, as far as
+// they are served by [Env.Serve].
+func (h *Host) Sessions() int { return int(h.sessions.Load()) }
 
 // Value returns what the services of the host keep under key, which make makes when it is
 // asked for first. Keys are of a type that the package which uses them does not export.

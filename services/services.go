@@ -177,6 +177,13 @@ type Artifacts interface {
 	Store(ctx context.Context, decky, service, claimedName string, r io.Reader) (Artifact, error)
 }
 
+// Variant is an add-on interface for services that can be one of several products.
+type Variant interface {
+	// Product returns what New sets Env.Product to. A setting that New refuses gives an
+	// error that wraps decnet.ErrSemantic.
+	Product(Identity, Config) (string, error)
+}
+
 // Containerizer is an add-on interface for services that need more than the stock pot
 // image when they run in a container.
 type Containerizer interface {

@@ -11,6 +11,7 @@ import (
 	"io"
 	"net/netip"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -74,9 +75,11 @@ func (e *Env) Serve(ctx context.Context, service string, socks []Socket, h Sessi
 }
 
 func portsOf(socks []Socket) []Port {
-	ports := make([]Port, len(socks))
-	for i, s := range socks {
-		ports[i] = s.Port
+	ports := make([]Port, 0, len(socks))
+	for _, s := range socks {
+		if !slices.Contains(ports, s.Port) { // which several addresses may have
+			ports = append(ports, s.Port)
+		}
 	}
 	return ports
 }
@@ -85,6 +88,10 @@ func (e *Env) session(ctx context.Context, service string, port Port, c *Conn, s
 	s := e.NewSession(service, c)
 	c.hello = func(record []byte) { scans.opened(s, port, record) }
 	start := time.Now()
+	if e.Host != nil {
+		e.Host.sessions.Add(1)
+		defer e.Host.sessions.Add(-1)
+	}
 	s.Emit("connect", connectFields(c, port)...)
 	defer func() {
 		why := reason(err)

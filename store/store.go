@@ -226,10 +226,13 @@ type State interface {
 	State(ctx context.Context, key string) (json.RawMessage, error)
 	// SetState gives decnet.ErrInvalid when value is not JSON.
 	SetState(ctx context.Context, key string, value json.RawMessage) error
+	// SwapState is SetState for those who share a document: it gives decnet.ErrConflict,
+	// and writes nothing, unless the document is old, byte for byte; nil: it was never set.
+	SwapState(ctx context.Context, key string, old, value json.RawMessage) error
 }
 
-// FleetKey is the State key of the fleet document (decnet.Fleet as JSON): the one
-// deployment state, which all parts of the system read.
+// FleetKey is the State key of the fleet document (decnet.Fleet as JSON, to which package
+// fleet/deployment adds): the one deployment state, which all parts of the system read.
 const FleetKey = "fleet"
 
 // Totals are the figures that overviews show. They are kept, not counted.

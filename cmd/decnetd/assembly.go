@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -22,12 +21,14 @@ import (
 	"github.com/decnet/decnet"
 	"github.com/decnet/decnet/api"
 	"github.com/decnet/decnet/collector"
+	"github.com/decnet/decnet/collector/dockerlogs"
 	"github.com/decnet/decnet/collector/forward"
 	"github.com/decnet/decnet/collector/ingest"
 	"github.com/decnet/decnet/collector/quarantine"
 	"github.com/decnet/decnet/correlate/profile"
 	"github.com/decnet/decnet/fingerprint/probe"
 	"github.com/decnet/decnet/fleet"
+	"github.com/decnet/decnet/fleet/deployment"
 	"github.com/decnet/decnet/fleet/lan"
 	"github.com/decnet/decnet/fleet/local"
 	"github.com/decnet/decnet/rfc5424"
@@ -45,11 +46,15 @@ type assembly struct {
 	forwarder *forward.Forwarder // nil without a log target
 	prober    *probe.Worker      // nil without --probe
 	sensors   decnet.Sink        // takes what sniffer and prober find out
+	others    decnet.Sink        // all but the collector
+	logs      *dockerlogs.Source // of containers; nil where there are none
 	watcher   *watcher
 	ingester  *ingest.Ingester
 	profiler  *profile.Profiler
 	hub       *api.Hub
 	runtime   servingRuntime
+	deployed  *deployment.Deployment
+	mutator   *deployment.Mutator
 	server    *http.Server
 	listener  net.Listener
 	log       *slog.Logger
@@ -72,7 +77,11 @@ func (f *upFlags) run(ctx context.Context, std streams, env func(string) string)
 			return fmt.Errorf("--config: %w", err)
 		}
 	}
-	if _, err := f.plan(registry, decnet.Fleet{}); err != nil {
+	last, err := f.peek(ctx)
+	if err != nil {
+		return err
+	}
+	if _, err := f.plan(registry, last.Fleet); err != nil {
 		return err // before anything is changed
 	}
 	if err := makeData(f.data); err != nil {
@@ -125,20 +134,19 @@ func (f *upFlags) run(ctx context.Context, std streams, env func(string) string)
 	}); err != nil {
 		return err
 	}
-	limits := services.Limits{Conns: f.maxConns}
-	if f.runtime == "lan" {
-		if err := checkOwner(f.data); err != nil {
-			return err
-		}
-		a.runtime = lan.New(registry, lan.Options{Sink: sink, Log: a.log, Artifacts: files, Limits: limits})
-	} else {
-		a.runtime = local.New(registry, local.Options{Sink: sink, Log: a.log, Artifacts: files, PortOffset: f.portOffset, Limits: limits})
-	}
-	plan, err := a.deploy(ctx, f, env)
-	if err != nil {
+	show := newProgress(std.err)
+	defer show.end()
+	if err := a.newRuntime(ctx, f, sink, files, show); err != nil {
 		return err
 	}
-	if f.runtime == "lan" {
+	if err := a.deploy(ctx, f, env, show); err != nil {
+		return err
+	}
+	a.mutator = deployment.NewMutator(a.deployed, registry, deployment.MutatorOptions{
+		Sink: sink, Grace: f.mutation.grace, Seen: func(now decnet.Fleet) { a.watcher.known.Set(now.Deckies) },
+	})
+	show.end()
+	if f.runtime == runtimeLAN {
 		if err := dropPrivileges(); err != nil {
 			return err
 		}
@@ -147,9 +155,6 @@ func (f *upFlags) run(ctx context.Context, std streams, env func(string) string)
 		if err := first.create(ctx, db); err != nil {
 			return err
 		}
-	}
-	if err := db.SetState(ctx, store.FleetKey, plan); err != nil {
-		return err
 	}
 	if err := a.announce(ctx, std.out, f, first); err != nil {
 		return err
@@ -163,8 +168,12 @@ func (a *assembly) release() {
 	if a.listener != nil {
 		a.listener.Close()
 	}
-	if a.runtime != nil {
-		_ = a.runtime.Down(context.Background())
+	switch rt := a.runtime.(type) {
+	case nil:
+	case containers:
+		_ = rt.Close() // the deckies stay
+	default:
+		_ = rt.Down(context.Background())
 	}
 }
 
@@ -197,6 +206,7 @@ func (a *assembly) collect(ctx context.Context, f *upFlags, std streams) (decnet
 		a.prober = a.newProber(ctx, allow)
 		sinks = append(sinks, a.prober)
 	}
+	a.others = decnet.Tee(sinks[1:]...)
 	a.profiler = profile.New(a.db, profile.Options{Log: a.log})
 	a.hub = api.NewHub(a.db, a.log, nil)
 	a.ingester = ingest.New(a.db, collector.Records(base), ingest.Options{
@@ -207,30 +217,49 @@ func (a *assembly) collect(ctx context.Context, f *upFlags, std streams) (decnet
 	return decnet.Tee(sinks...), done, nil
 }
 
-// deploy plans the fleet and binds its sockets. It returns the fleet document, which all
-// parts of the system read; that of the last time still holds.
-func (a *assembly) deploy(ctx context.Context, f *upFlags, env func(string) string) (json.RawMessage, error) {
-	var last decnet.Fleet
-	doc, err := a.db.State(ctx, store.FleetKey)
-	if err == nil {
-		err = json.Unmarshal(doc, &last)
-	} else if errors.Is(err, decnet.ErrNotFound) {
-		err = nil
+// newRuntime makes the place where the deckies live.
+func (a *assembly) newRuntime(ctx context.Context, f *upFlags, sink decnet.Sink, files services.Artifacts, show *progress) error {
+	limits := services.Limits{Conns: f.maxConns}
+	switch f.runtime {
+	case runtimeLAN:
+		if err := checkOwner(f.data); err != nil {
+			return err
+		}
+		a.runtime = lan.New(a.registry, lan.Options{Sink: sink, Log: a.log, Artifacts: files, Limits: limits})
+	case runtimeLocal:
+		a.runtime = local.New(a.registry, local.Options{Sink: sink, Log: a.log, Artifacts: files, PortOffset: f.portOffset, Limits: limits})
+	case runtimeDocker:
+		doc, err := deployment.Read(ctx, a.db)
+		if err != nil {
+			return err
+		}
+		plan, err := f.plan(a.registry, doc.Fleet)
+		if err != nil {
+			return err
+		}
+		at := fleetPlace{data: f.data}
+		at.host, at.host6 = hostOn(plan)
+		rt, err := f.engine.runtime(a.registry, at, true, show.step, a.log)
+		if err != nil {
+			return err
+		}
+		a.runtime = containers{rt}
+		a.logs = a.newLogs(f.engine.host)
 	}
+	return nil
+}
+
+// deploy plans the fleet and makes it real. The fleet of the last time still holds.
+func (a *assembly) deploy(ctx context.Context, f *upFlags, env func(string) string, show *progress) error {
+	turns := turns("decnetd up", show)
+	turns.Runtime, turns.Durable, turns.Log = f.runtime, f.runtime == runtimeDocker, a.log
+	a.deployed = deployment.New(a.db, a.runtime, turns)
+	out, err := a.deployed.Deploy(ctx, func(last decnet.Fleet) (decnet.Fleet, error) { return f.plan(a.registry, last) })
 	if err != nil {
-		return nil, fmt.Errorf("fleet document: %w", err)
+		return err
 	}
-	plan, err := f.plan(a.registry, last)
-	if err != nil {
-		return nil, err
-	}
-	if err := a.runtime.Apply(ctx, plan); err != nil {
-		return nil, err
-	}
-	if a.watcher, err = newWatcher(a.sensors, plan, env("DECNET_SNIFFER_IFACE"), a.log); err != nil {
-		return nil, err
-	}
-	return json.Marshal(plan)
+	a.watcher, err = newWatcher(a.sensors, out.After, env("DECNET_SNIFFER_IFACE"), a.log)
+	return err
 }
 
 // listen binds the API.
@@ -258,7 +287,7 @@ func (a *assembly) listen(ctx context.Context, addr string, cfg api.Config) erro
 // stages lists the parts in the order in which they end: what an earlier one still
 // produces, a later one still takes.
 func (a *assembly) stages() []stage {
-	list := []stage{{name: "fleet", run: a.runtime.Run}, {name: "sniffer", run: a.watcher.run}}
+	list := []stage{{name: "mutator", run: a.mutator.Run}, {name: "fleet", run: a.runtime.Run}, {name: "sniffer", run: a.watcher.run}}
 	if a.prober != nil {
 		list = append(list, stage{name: "prober", run: a.prober.Run})
 	}
@@ -266,7 +295,7 @@ func (a *assembly) stages() []stage {
 		list = append(list, stage{name: "log target", run: a.forwarder.Run})
 	}
 	return append(list,
-		stage{name: "collector", run: func(ctx context.Context) error { return a.collector.Run(ctx) }},
+		stage{name: "collector", run: func(ctx context.Context) error { return a.collector.Run(ctx, a.sources()...) }},
 		stage{name: "ingester", run: a.ingester.Run, finish: a.ingester.CatchUp},
 		stage{name: "profiler", run: a.profiler.Run, finish: func(ctx context.Context) error {
 			_, err := a.profiler.CatchUp(ctx)
@@ -283,6 +312,14 @@ func (a *assembly) stages() []stage {
 	)
 }
 
+// sources are where lines come from that no sink of this process is given.
+func (a *assembly) sources() []collector.Source {
+	if a.logs == nil {
+		return nil
+	}
+	return []collector.Source{announced{a.logs, a.others}}
+}
+
 // serve answers requests until ctx ends, and then takes no new ones.
 func (a *assembly) serve(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, func() { a.listener.Close() })
@@ -296,7 +333,7 @@ func (a *assembly) serve(ctx context.Context) error {
 // health reports the parts that run.
 func (a *assembly) health() []api.Worker {
 	fleetErr := func() error {
-		deckies, err := a.runtime.Status(context.Background())
+		deckies, err := a.deckyStatus(context.Background())
 		if err != nil {
 			return err
 		}
@@ -321,6 +358,9 @@ func (a *assembly) health() []api.Worker {
 	}
 	if running, err := a.watcher.status(); running {
 		workers = append(workers, api.Worker{Name: "sniffer_worker", Err: err})
+	}
+	if a.logs != nil {
+		workers = append(workers, api.Worker{Name: "container_logs", Critical: true, Err: logsErr(a.logs)})
 	}
 	if a.forwarder != nil {
 		_, err := a.forwarder.Status()
@@ -351,7 +391,7 @@ func profiling(env func(string) string) http.Handler {
 // announce prints what there is to attack, where the API is and how to log in, and last
 // the line that says that all of it is up.
 func (a *assembly) announce(ctx context.Context, out io.Writer, f *upFlags, first *admin) error {
-	deckies, err := a.runtime.Status(ctx)
+	deckies, err := a.deckyStatus(ctx)
 	if err != nil {
 		return err
 	}
@@ -361,7 +401,11 @@ func (a *assembly) announce(ctx context.Context, out io.Writer, f *upFlags, firs
 		for _, s := range d.Services {
 			names = append(names, s.Name+" "+portList(s.Ports, f.portOffset))
 		}
-		rows = append(rows, []string{d.Name, d.Addr.String(), d.Hostname, strings.Join(names, ", ")})
+		addr := d.Addr.String()
+		if d.Addr6.IsValid() {
+			addr += ", " + d.Addr6.String()
+		}
+		rows = append(rows, []string{d.Name, addr, d.Hostname, strings.Join(names, ", ")})
 	}
 	printTable(out, []string{"DECKY", "ADDRESS", "HOST NAME", "SERVICES"}, rows)
 	fmt.Fprintf(out, "\nAPI:      http://%s/api/v1\n", a.listener.Addr())

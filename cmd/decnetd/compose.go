@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -21,15 +22,16 @@ import (
 
 // lanFlags say which fleet there is on the LAN.
 type lanFlags struct {
-	config  string
-	fleet   fleet.Flags
-	seed    string
-	ipvlan  bool
-	iface   string
-	subnet  string
-	gateway string
-	ipStart string
-	planned bool // a flag that says which deckies there are was given
+	config            string
+	fleet             fleet.Flags
+	seed              string
+	ipvlan            bool
+	iface             string
+	subnet            string
+	gateway           string
+	subnet6, gateway6 string
+	ipStart           string
+	planned           bool // a flag that says which deckies there are was given
 }
 
 func (f *lanFlags) flags(cmd *cobra.Command) {
@@ -46,6 +48,8 @@ func (f *lanFlags) flags(cmd *cobra.Command) {
 	flags.StringVarP(&f.iface, "interface", "i", "", "interface of the host towards the LAN")
 	flags.StringVar(&f.subnet, "subnet", "", "network of the LAN, such as 192.168.1.0/24")
 	flags.StringVar(&f.gateway, "gateway", "", "router of the LAN, never given to a decky")
+	flags.StringVar(&f.subnet6, "subnet6", "", "IPv6 network of the LAN, such as fd00:1::/64: gives each decky a second address")
+	flags.StringVar(&f.gateway6, "gateway6", "", "router of the LAN for IPv6, never given to a decky")
 	flags.StringVar(&f.ipStart, "ip-start", "", "first address to give out (default: the first of the subnet)")
 }
 
@@ -68,6 +72,9 @@ func (f *lanFlags) options() (fleet.Options, error) {
 		}
 		opt.Subnet = p
 	}
+	if err := ipv6Flags(&opt, f.subnet6, f.gateway6); err != nil {
+		return opt, err
+	}
 	for _, a := range []struct {
 		flag, text string
 		to         *netip.Addr
@@ -81,33 +88,56 @@ func (f *lanFlags) options() (fleet.Options, error) {
 		}
 		*a.to = addr
 	}
-	if f.config == "" && (f.iface == "" || f.subnet == "" || f.gateway == "") {
-		return opt, errors.New("the LAN is not known: give --interface, --subnet and --gateway, or --config with them in [general]")
-	}
 	return opt, nil
 }
 
-// plan returns the fleet that is asked for and the address of this host on its LAN, which
-// no decky has. The latter is zero when the interface is not of this host.
-func (f *lanFlags) plan(registry *services.Registry, ini []byte, opt fleet.Options) (decnet.Fleet, netip.Addr, error) {
+// saysWhich reports whether a flag of cmd says which deckies there are.
+func saysWhich(cmd *cobra.Command) bool {
+	return slices.ContainsFunc([]string{"deckies", "archetype", "services", "randomize-services", "distro", "randomize-distros"}, func(name string) bool {
+		return cmd.Flags().Changed(name)
+	})
+}
+
+// ipv6Flags takes --subnet6 and --gateway6 into opt.
+func ipv6Flags(opt *fleet.Options, subnet, gateway string) (err error) {
+	if subnet != "" {
+		if opt.Subnet6, err = netip.ParsePrefix(subnet); err != nil {
+			return fmt.Errorf("--subnet6: %q is not a network such as fd00:1::/64", subnet)
+		}
+	}
+	if gateway != "" {
+		if opt.Gateway6, err = netip.ParseAddr(gateway); err != nil {
+			return fmt.Errorf("--gateway6: %q is not an IP address", gateway)
+		}
+	}
+	return nil
+}
+
+// plan returns the fleet that is asked for and the addresses of this host on its LAN, which
+// no decky has. They are zero when the interface is not of this host.
+func (f *lanFlags) plan(registry *services.Registry, ini []byte, opt fleet.Options) (plan decnet.Fleet, host, host6 netip.Addr, err error) {
 	once := func() (decnet.Fleet, error) {
 		if f.config == "" {
 			return fleet.FromFlags(registry, f.fleet, opt)
 		}
 		return fleet.FromINI(registry, ini, opt)
 	}
-	plan, err := once()
-	if err != nil {
-		return plan, netip.Addr{}, err
+	if plan, err = once(); err != nil {
+		return plan, host, host6, err
 	}
 	for _, a := range addressesOf(plan.Interface) {
-		if plan.Subnet.Contains(a) {
-			opt.Host, opt.Seed = a, plan.Seed
-			plan, err = once()
-			return plan, a, err
+		if plan.Subnet.Contains(a) && !host.IsValid() {
+			host = a
+		}
+		if plan.Subnet6.Contains(a) && !host6.IsValid() {
+			host6 = a
 		}
 	}
-	return plan, netip.Addr{}, nil
+	if host.IsValid() || host6.IsValid() {
+		opt.Host, opt.Host6, opt.Seed = host, host6, plan.Seed
+		plan, err = once()
+	}
+	return plan, host, host6, err
 }
 
 // readConfig returns the INI document of a file, or that of in for "-".
@@ -150,9 +180,7 @@ func newCompose() *cobra.Command {
 			"The file holds the seeds and settings of the deckies, which are secret. With --output it is for its owner alone.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			for _, name := range []string{"deckies", "archetype", "services", "randomize-services", "distro", "randomize-distros"} {
-				f.planned = f.planned || cmd.Flags().Changed(name)
-			}
+			f.planned = saysWhich(cmd)
 			return f.compose(cmd, opt, output)
 		},
 	}
@@ -168,6 +196,9 @@ func newCompose() *cobra.Command {
 
 func (f *lanFlags) compose(cmd *cobra.Command, opt compose.Options, output string) error {
 	planOptions, err := f.options()
+	if err == nil && f.config == "" && (f.iface == "" || f.subnet == "" || f.gateway == "") {
+		err = errors.New("the LAN is not known: give --interface, --subnet and --gateway, or --config with them in [general]")
+	}
 	if err != nil {
 		return &usageError{err}
 	}
@@ -185,7 +216,7 @@ func (f *lanFlags) compose(cmd *cobra.Command, opt compose.Options, output strin
 	if source == "-" {
 		source = "standard input"
 	}
-	plan, host, err := f.plan(registry, ini, planOptions)
+	plan, host, host6, err := f.plan(registry, ini, planOptions)
 	switch {
 	case err != nil && f.config == "":
 		return &usageError{err}
@@ -194,7 +225,7 @@ func (f *lanFlags) compose(cmd *cobra.Command, opt compose.Options, output strin
 	case len(plan.Deckies) == 0:
 		return fmt.Errorf("%s: no section describes a decky", source)
 	}
-	opt.Host = host
+	opt.Host, opt.Host6 = host, host6
 	if opt.Dir, err = os.Getwd(); err != nil {
 		return err
 	}

@@ -73,6 +73,15 @@ func TestComposeFromFlags(t *testing.T) {
 			t.Errorf("%q is not in the document", want)
 		}
 	}
+	six := succeed(t, "", append([]string{"compose", "--services", "ssh", "--subnet6", "2001:db8:7::/64", "--gateway6", "2001:db8:7::1"}, lan...)...)
+	for _, want := range []string{"enable_ipv6: true\n", "gateway: 2001:db8:7::1\n", "subnet: 2001:db8:7::/64\n", "ipv6_address: 2001:db8:7:"} {
+		if !strings.Contains(six, want) {
+			t.Errorf("%q is not in the document with IPv6", want)
+		}
+	}
+	if strings.Contains(out, "ipv6") {
+		t.Errorf("the document has IPv6 unasked:\n%s", out)
+	}
 	if strings.Contains(out, "mac_address") || strings.Contains(out, compose.DefaultNetwork) {
 		t.Errorf("the document has what IPvlan or another network does not:\n%s", out)
 	}
@@ -91,6 +100,10 @@ func TestComposeLeavesTheAddressOfTheHost(t *testing.T) {
 	out := succeed(t, "", append([]string{"compose", "--deckies", "1", "--services", "ssh"}, lan...)...)
 	if !strings.Contains(out, "ipv4_address: 127.0.0.2\n") {
 		t.Errorf("the decky has another address:\n%s", out)
+	}
+	out = succeed(t, "", append([]string{"compose", "--services", "ssh", "--subnet6", "::/126", "--gateway6", "::2", "--deckies", "1"}, lan...)...)
+	if !strings.Contains(out, "ipv6_address: ::3\n") {
+		t.Errorf("the decky has another second address:\n%s", out)
 	}
 	ini := "[general]\nnet = 127.0.0.0/24\ngw = 127.0.0.254\ninterface = lo\n[web]\nservices = ssh\nip = 127.0.0.1\n"
 	refused(t, decnetd(t, ini, "compose", "--config", "-"), exitFailed, "line 7: [web] ip: address 127.0.0.1 is the host itself")

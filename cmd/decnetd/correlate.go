@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/decnet/decnet"
+	"github.com/decnet/decnet/collector/native"
 	"github.com/decnet/decnet/correlate"
 	"github.com/decnet/decnet/rfc5424"
 )
@@ -95,7 +96,7 @@ func parseEvent(line []byte) (decnet.Event, error) {
 		return e, err
 	}
 	e, err := rfc5424.Parse(string(line))
-	rfc5424.Native(&e)
+	native.Normalize(&e, "")
 	return e, err
 }
 

@@ -92,6 +92,11 @@ func newRoot(std streams, env func(string) string) *cobra.Command {
 	})
 	root.AddCommand(
 		newUp(env),
+		newDeploy(env),
+		newTeardown(env),
+		newStatus(env),
+		newMutate(env),
+		newCollect(env),
 		newCompose(),
 		newServices(),
 		newArchetypes(),

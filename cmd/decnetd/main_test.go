@@ -146,6 +146,8 @@ func TestWrongCommandLines(t *testing.T) {
 		{"compose --config " + missing, exitFailed, "no such file"},
 		{"compose --deckies 0", exitUsage, "--deckies must be at least 1"},
 		{"compose --subnet wide", exitUsage, `--subnet: "wide" is not a network`},
+		{"compose --subnet6 wide", exitUsage, `--subnet6: "wide" is not a network`},
+		{"compose --gateway6 none", exitUsage, `--gateway6: "none" is not an IP address`},
 		{"compose --gateway none", exitUsage, `--gateway: "none" is not an IP address`},
 		{"compose --ip-start none", exitUsage, `--ip-start: "none" is not an IP address`},
 		{"fingerprint", exitUsage, "see decnetd fingerprint --help"},

@@ -96,9 +96,12 @@ func (a *assembly) newProber(ctx context.Context, allow []netip.Prefix) *probe.W
 		Allow: allow,
 		Deckies: func() []netip.Addr {
 			deckies, _ := a.runtime.Status(ctx)
-			addrs := make([]netip.Addr, len(deckies))
-			for i, d := range deckies {
-				addrs[i] = d.Addr
+			addrs := make([]netip.Addr, 0, 2*len(deckies))
+			for _, d := range deckies {
+				addrs = append(addrs, d.Addr)
+				if d.Addr6.IsValid() {
+					addrs = append(addrs, d.Addr6)
+				}
 			}
 			return addrs
 		},

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -32,6 +33,8 @@ type upFlags struct {
 	iface      string
 	subnet     string
 	gateway    string
+	subnet6    string
+	gateway6   string
 	baseIP     string
 	portOffset int
 	api        string
@@ -39,6 +42,8 @@ type upFlags struct {
 	probe      bool
 	probeAllow []string
 	maxConns   int
+	mutation   mutationFlags
+	engine     engineFlags
 
 	planned bool   // a flag that says which deckies there are was given
 	moved   bool   // a flag that says where they are was given
@@ -65,11 +70,14 @@ func newUp(env func(string) string) *cobra.Command {
 			for _, name := range []string{"deckies", "archetype", "services", "randomize-services", "seed"} {
 				f.planned = f.planned || cmd.Flags().Changed(name)
 			}
-			for _, name := range []string{"base-ip", "interface", "subnet", "gateway"} {
+			for _, name := range []string{"base-ip", "interface", "subnet", "gateway", "subnet6", "gateway6"} {
 				f.moved = f.moved || cmd.Flags().Changed(name)
 			}
-			if f.runtime == "local" && !cmd.Flags().Changed("port-offset") {
+			if f.runtime == runtimeLocal && !cmd.Flags().Changed("port-offset") {
 				f.portOffset = local.PortOffset()
+			}
+			if err := f.mutation.check(cmd); err != nil {
+				return &usageError{err}
 			}
 			if err := f.check(); err != nil {
 				return &usageError{err}
@@ -95,16 +103,21 @@ func newUp(env func(string) string) *cobra.Command {
 	flags.StringSliceVar(&f.services, "services", nil, "services of all deckies, separated by commas")
 	flags.BoolVar(&f.randomise, "randomize-services", false, "one to three services at random for each decky")
 	flags.StringVar(&f.seed, "seed", "", "makes the fleet reproducible (default: random, then kept)")
-	flags.StringVar(&f.runtime, "runtime", "local", "where deckies live: local, or lan: each with a MAC address and an address of its own (Linux, root)")
+	flags.StringVar(&f.runtime, "runtime", "local", "where deckies live: local; lan: each with a MAC address and an address of its own (Linux, root); docker: the same, in containers, which keep running")
 	flags.StringVar(&f.iface, "interface", "", "lan: interface of this machine towards the LAN (default: that of the default route)")
 	flags.StringVar(&f.subnet, "subnet", "", "lan: subnet of the deckies (default: that of the interface)")
 	flags.StringVar(&f.gateway, "gateway", "", "lan: default route of the deckies (default: that of this machine)")
+	flags.StringVar(&f.subnet6, "subnet6", "", "lan: IPv6 subnet, such as fd00:1::/64, of second addresses of the deckies")
+	flags.StringVar(&f.gateway6, "gateway6", "", "lan: IPv6 default route of the deckies")
 	flags.StringVar(&f.baseIP, "base-ip", "", "address of the first decky; each further one takes the next free (default 127.0.10.1, lan: the first of the subnet)")
 	flags.IntVar(&f.portOffset, "port-offset", 0, "added to every honeypot port (default 0, or 10000 when low ports may not be bound)")
 	flags.StringVar(&f.api, "api", "127.0.0.1:8000", "address of the API")
 	flags.StringVar(&f.logTarget, "log-target", "", "also forward every event as RFC 5424 over TCP to HOST:PORT, or tls:HOST:PORT")
 	flags.BoolVar(&f.probe, "probe", false, "probe attackers back: JARM, HASSH and TCP, each address once")
 	flags.StringSliceVar(&f.probeAllow, "probe-allow", nil, "networks that may be probed, separated by commas (default: all but special and own ones)")
+	f.engine.find(cmd)
+	f.engine.program(cmd)
+	f.mutation.flags(cmd)
 	flags.IntVar(&f.maxConns, "max-conns", 0, "open connections of one service of one decky (default 256)")
 	return cmd
 }
@@ -115,11 +128,12 @@ func (f *upFlags) check() error {
 		return errors.New("--config says which deckies there are: it takes no --deckies, --archetype, --services, --randomize-services or --seed")
 	}
 	switch f.runtime {
-	case "local", "lan":
-	case "docker":
-		return errors.New("--runtime docker is not part of this version: only local and lan are")
+	case runtimeLocal, runtimeLAN, runtimeDocker:
 	default:
-		return fmt.Errorf("--runtime must be local or lan, not %q", f.runtime)
+		return fmt.Errorf("--runtime must be local, lan or docker, not %q", f.runtime)
+	}
+	if f.runtime != runtimeDocker && (f.engine.host != "" || f.engine.pot != "") {
+		return errors.New("--engine and --pot are for --runtime docker")
 	}
 	if _, err := f.place(); err != nil {
 		return err
@@ -152,15 +166,15 @@ func (f *upFlags) check() error {
 
 // place returns what the flags say of where the deckies are.
 func (f *upFlags) place() (opt fleet.Options, err error) {
-	onLAN := f.runtime == "lan"
+	onLAN := f.runtime != runtimeLocal
 	if f.baseIP != "" {
 		if opt.First, err = netip.ParseAddr(f.baseIP); err != nil || opt.First.Zone() != "" || opt.First.IsUnspecified() || opt.First.IsMulticast() {
 			return opt, fmt.Errorf("--base-ip: %q is not the IP address of a machine", f.baseIP)
 		}
 	}
 	if !onLAN {
-		if f.iface != "" || f.subnet != "" || f.gateway != "" {
-			return opt, errors.New("--interface, --subnet and --gateway are for --runtime lan")
+		if f.network() {
+			return opt, errors.New("--interface, --subnet, --gateway, --subnet6 and --gateway6 are for --runtime lan and docker")
 		}
 		return opt, nil
 	}
@@ -168,8 +182,8 @@ func (f *upFlags) place() (opt fleet.Options, err error) {
 	if f.portOffset != 0 {
 		return opt, errors.New("--port-offset is for --runtime local: on the LAN every decky has all ports to itself")
 	}
-	if f.config != "" && (f.iface != "" || f.subnet != "" || f.gateway != "") {
-		return opt, errors.New("--config says where the deckies are, in [general]: it takes no --interface, --subnet or --gateway")
+	if f.config != "" && f.network() {
+		return opt, errors.New("--config says where the deckies are, in [general]: it takes no --interface, --subnet, --gateway, --subnet6 or --gateway6")
 	}
 	if f.subnet != "" {
 		if opt.Subnet, err = netip.ParsePrefix(f.subnet); err != nil {
@@ -181,7 +195,12 @@ func (f *upFlags) place() (opt fleet.Options, err error) {
 			return opt, fmt.Errorf("--gateway: %q is not an IP address", f.gateway)
 		}
 	}
-	return opt, nil
+	return opt, ipv6Flags(&opt, f.subnet6, f.gateway6)
+}
+
+// network reports whether a flag says something of the LAN.
+func (f *upFlags) network() bool {
+	return f.iface != "" || f.subnet != "" || f.gateway != "" || f.subnet6 != "" || f.gateway6 != ""
 }
 
 // detect fills in what neither the flags nor the INI file say of the LAN.
@@ -192,7 +211,13 @@ func (f *upFlags) detect(opt *fleet.Options) error {
 			return fmt.Errorf("%s: %w", f.config, err)
 		}
 		opt.Interface, opt.Subnet, opt.Gateway = said.Interface, said.Subnet, said.Gateway
+		opt.Subnet6, opt.Gateway6 = said.Subnet6, said.Gateway6
 	}
+	return surroundings(opt)
+}
+
+// surroundings fills in what is not said of the LAN.
+func surroundings(opt *fleet.Options) error {
 	found, err := lan.Detect(opt.Interface)
 	if err != nil {
 		if opt.Interface != "" && opt.Subnet.IsValid() {
@@ -207,6 +232,10 @@ func (f *upFlags) detect(opt *fleet.Options) error {
 	opt.Host = found.Host
 	if !opt.Gateway.IsValid() && opt.Subnet.Contains(found.Gateway) {
 		opt.Gateway = found.Gateway
+	}
+	own := addressesOf(opt.Interface)
+	if i := slices.IndexFunc(own, opt.Subnet6.Contains); i >= 0 {
+		opt.Host6 = own[i]
 	}
 	return nil
 }
@@ -224,6 +253,11 @@ func (f *upFlags) allowed() ([]netip.Prefix, error) {
 	return list, nil
 }
 
+// continues reports whether last can live where the flags say.
+func (f *upFlags) continues(last decnet.Fleet, mode string) bool {
+	return last.Mode == mode || f.runtime == runtimeDocker && last.Mode == fleet.ModeIPVLAN
+}
+
 // plan returns the fleet that is asked for: that of the INI file, that of the flags, that
 // of the last time, or the default. A fleet keeps its seed from one start to the next, and
 // with it the keys and the bait of its deckies.
@@ -232,10 +266,10 @@ func (f *upFlags) plan(registry *services.Registry, last decnet.Fleet) (decnet.F
 	if err != nil {
 		return decnet.Fleet{}, &usageError{err}
 	}
-	opt.Now, opt.Seed = time.Now, cmp.Or(f.seed, last.Seed)
+	opt.Now, opt.Seed, opt.MutateInterval = time.Now, cmp.Or(f.seed, last.Seed), f.mutation.every
 	mode := cmp.Or(opt.Mode, fleet.ModeLocal)
-	if f.config == "" && !f.planned && !f.moved && len(last.Deckies) > 0 && last.Mode == mode {
-		return last, nil
+	if f.config == "" && !f.planned && !f.moved && len(last.Deckies) > 0 && f.continues(last, mode) {
+		return f.mutation.of(last), nil
 	}
 	if mode == fleet.ModeMACVLAN {
 		if err := f.detect(&opt); err != nil {

@@ -16,6 +16,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -278,6 +279,34 @@ var compareAddrs = cmp.Options{
 	cmp.Comparer(func(a, b netip.Prefix) bool { return a == b }),
 }
 
+// TestW16_AttackersOnIPv6GetProfiles attacks the second address of a decky.
+func TestW16_AttackersOnIPv6GetProfiles(t *testing.T) {
+	t.Parallel()
+	ini := writeFile(t, "fleet.ini", "[box]\nip = 127.0.70.60\nip6 = ::1\nservices = redis\n[other]\nip = 127.0.70.61\nservices = redis\n")
+	d := start(t, filepath.Join(t.TempDir(), "data"), nil, "--config", ini)
+	if want := "box    127.0.70.60, ::1  "; !strings.Contains(d.out.String(), want) {
+		t.Errorf("%q is not in:\n%s", want, d.out)
+	}
+	authenticate(t, "::1", "over-six")
+	authenticate(t, "127.0.70.60", "over-four")
+	d.stop(t)
+	db := open(t, d.dsn())
+	for host, password := range map[string]string{"::1": "over-six", "127.0.0.1": "over-four"} {
+		addr := netip.MustParseAddr(host)
+		if n, err := db.CountRecords(t.Context(), store.Filter{Search: "event:auth_attempt decky:box attacker:\"" + host + "\" password:" + password}); err != nil || n != 1 {
+			t.Errorf("%d records of %s with %s, %v", n, host, password, err)
+		}
+		attackers, err := db.Attackers(t.Context(), store.AttackerFilter{})
+		i := slices.IndexFunc(attackers, func(a decnet.Attacker) bool { return a.Addr == addr })
+		if err != nil || len(attackers) != 2 || i < 0 {
+			t.Fatalf("attackers: %+v, %v", attackers, err)
+		}
+		if a := attackers[i]; !slices.Equal(a.Deckies, []string{"box"}) || a.Credentials != 1 || a.Events < 2 || a.Behavior == nil {
+			t.Errorf("profile of %s: %+v", host, a)
+		}
+	}
+}
+
 func TestUpSecretsOfTheOperator(t *testing.T) {
 	t.Parallel()
 	env := environment{
@@ -372,7 +401,10 @@ func TestUpRefusals(t *testing.T) {
 		"config and flags":         {args: "--config x --deckies 3", status: exitUsage, says: []string{"--config", "takes no --deckies"}},
 		"config and seed":          {args: "--config x --seed 3", status: exitUsage, says: []string{"--config", "--seed"}},
 		"runtime of later":         {args: "--runtime docker", status: exitUsage, says: []string{"only local and lan"}},
-		"LAN without LAN":          {args: "--interface eth0", status: exitUsage, says: []string{"--interface, --subnet and --gateway are for --runtime lan"}},
+		"LAN without LAN":          {args: "--interface eth0", status: exitUsage, says: []string{"--gateway, --subnet6 and --gateway6 are for --runtime lan"}},
+		"IPv6 without LAN":         {args: "--subnet6 fd00::/64", status: exitUsage, says: []string{"--subnet6 and --gateway6 are for --runtime lan"}},
+		"no IPv6 subnet":           {args: "--runtime lan --subnet6 fd00::", status: exitUsage, says: []string{"--subnet6: \"fd00::\""}},
+		"no IPv6 gateway":          {args: "--runtime lan --gateway6 here", status: exitUsage, says: []string{"--gateway6: \"here\""}},
 		"LAN with an offset":       {args: "--runtime lan --port-offset 5", status: exitUsage, says: []string{"--port-offset is for --runtime local"}},
 		"LAN said twice":           {args: "--runtime lan --config x --subnet 10.0.0.0/8", status: exitUsage, says: []string{"--config", "takes no --interface"}},
 		"no subnet":                {args: "--runtime lan --subnet 10.0.0.0", status: exitUsage, says: []string{"--subnet: \"10.0.0.0\""}},

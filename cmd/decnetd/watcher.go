@@ -26,6 +26,7 @@ const (
 // not run, or fails, is told of in the log and ends nothing else.
 type watcher struct {
 	sniffers []listener
+	known    sniff.Deckies
 	log      *slog.Logger
 
 	mu     sync.Mutex
@@ -44,9 +45,8 @@ func newWatcher(sink decnet.Sink, f decnet.Fleet, only string, log *slog.Logger)
 	if err != nil {
 		return nil, err
 	}
-	var known sniff.Deckies
-	known.Set(f.Deckies)
 	w := &watcher{failed: map[string]error{}, log: log}
+	w.known.Set(f.Deckies)
 	var names []string
 	switch {
 	case only != "":
@@ -57,7 +57,7 @@ func newWatcher(sink decnet.Sink, f decnet.Fleet, only string, log *slog.Logger)
 		names = []string{f.Interface}
 	}
 	for _, name := range names {
-		cfg, on := sniff.Config{Sink: sink, Deckies: known.Lookup, Methods: []sniff.Method{plus.New()}}, sniff.Interface{Name: name}
+		cfg, on := sniff.Config{Sink: sink, Deckies: w.known.Lookup, Methods: []sniff.Method{plus.New()}}, sniff.Interface{Name: name}
 		if isLoopback(interfaces, name) {
 			cfg.MaxFlows, cfg.MaxBuffer, on.Ring = loopbackFlows, loopbackBuffer, loopbackRing
 		}
@@ -75,7 +75,7 @@ func interfacesOf(interfaces []net.Interface, deckies []decnet.Decky) []string {
 		has := func(d decnet.Decky) bool {
 			return i.Flags&net.FlagLoopback != 0 && d.Addr.IsLoopback() || slices.ContainsFunc(addrs, func(a net.Addr) bool {
 				p, err := netip.ParsePrefix(a.String())
-				return err == nil && p.Addr().Unmap() == d.Addr.Unmap()
+				return err == nil && (p.Addr().Unmap() == d.Addr.Unmap() || p.Addr() == d.Addr6)
 			})
 		}
 		if slices.ContainsFunc(deckies, has) {

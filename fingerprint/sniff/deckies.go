@@ -23,6 +23,9 @@ func (d *Deckies) Set(deckies []decnet.Decky) {
 	names := make(map[netip.Addr]string, len(deckies))
 	for _, k := range deckies {
 		names[k.Addr.Unmap()] = k.Name
+		if k.Addr6.IsValid() {
+			names[k.Addr6] = k.Name
+		}
 	}
 	d.names.Store(&names)
 }

@@ -219,6 +219,14 @@ func TestDeckiesAreRefreshed(t *testing.T) {
 	if len(*events) != 1 || (*events)[0].Decky != "new" {
 		t.Errorf("%+v", *events)
 	}
+	six := netip.MustParseAddr("fd00::2")
+	d.Set([]decnet.Decky{{Name: "both", Addr: netip.MustParseAddr("10.0.0.3"), Addr6: six}, {Name: "one", Addr: netip.MustParseAddr("10.0.0.4")}})
+	if name, ok := d.Lookup(six); !ok || name != "both" {
+		t.Errorf("the second address is that of %q", name)
+	}
+	if name, ok := d.Lookup(netip.Addr{}); ok {
+		t.Errorf("no address is that of %s", name)
+	}
 }
 
 func TestFlowTiming(t *testing.T) {

@@ -19,6 +19,12 @@ func twoDeckies(t testing.TB) decnet.Fleet {
 	return planned(t, everyService(t), lan+"[web]\nservices = http, ssh\n[db]\nservices = mysql\n")
 }
 
+// withIPv6 gives f second addresses.
+func withIPv6(f *decnet.Fleet) {
+	f.Subnet6, f.Gateway6 = netip.MustParsePrefix("fd00::/64"), netip.MustParseAddr("fd00::1")
+	f.Deckies[0].Addr6, f.Deckies[1].Addr6 = netip.MustParseAddr("fd00::10"), netip.MustParseAddr("fd00::11")
+}
+
 func TestContradictionsAreRefused(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -55,6 +61,37 @@ func TestContradictionsAreRefused(t *testing.T) {
 			compose.Fault{Decky: "db"}, decnet.ErrSemantic, "the broadcast address"},
 		{"no address", func(f *decnet.Fleet, _ *compose.Options) { f.Deckies[1].Addr = netip.Addr{} },
 			compose.Fault{Decky: "db"}, decnet.ErrInvalid, "no address"},
+		{"second address without a subnet", func(f *decnet.Fleet, _ *compose.Options) { f.Deckies[1].Addr6 = netip.MustParseAddr("fd00::2") },
+			compose.Fault{Decky: "db"}, decnet.ErrSemantic, "net6 = in [general]"},
+		{"second address of IPv4", func(f *decnet.Fleet, _ *compose.Options) { f.Deckies[1].Addr6 = netip.MustParseAddr("10.1.0.9") },
+			compose.Fault{Decky: "db"}, decnet.ErrInvalid, "10.1.0.9 is not of IPv6"},
+		{"second address outside of the subnet", func(f *decnet.Fleet, _ *compose.Options) {
+			withIPv6(f)
+			f.Deckies[1].Addr6 = netip.MustParseAddr("fd01::2")
+		}, compose.Fault{Decky: "db"}, decnet.ErrSemantic, "outside of the subnet fd00::/64"},
+		{"second address taken", func(f *decnet.Fleet, _ *compose.Options) {
+			withIPv6(f)
+			f.Deckies[1].Addr6 = f.Deckies[0].Addr6
+		}, compose.Fault{Decky: "db"}, decnet.ErrSemantic, "already that of web"},
+		{"second address of the gateway", func(f *decnet.Fleet, _ *compose.Options) {
+			withIPv6(f)
+			f.Deckies[1].Addr6 = f.Gateway6
+		}, compose.Fault{Decky: "db"}, decnet.ErrSemantic, "the gateway"},
+		{"second address of the host", func(f *decnet.Fleet, opt *compose.Options) {
+			withIPv6(f)
+			opt.Host6 = f.Deckies[1].Addr6
+		}, compose.Fault{Decky: "db"}, decnet.ErrSemantic, "the host itself"},
+		{"IPv6 without a gateway", func(f *decnet.Fleet, _ *compose.Options) {
+			withIPv6(f)
+			f.Gateway6 = netip.Addr{}
+		}, compose.Fault{}, decnet.ErrSemantic, "no gateway in fd00::/64, give gw6 ="},
+		{"IPv6 with a gateway that the engine cannot have", func(f *decnet.Fleet, _ *compose.Options) {
+			withIPv6(f)
+			f.Gateway6 = netip.MustParseAddr("fe80::1")
+		}, compose.Fault{}, decnet.ErrSemantic, "gateway fe80::1 is not in the subnet fd00::/64"},
+		{"two subnets of IPv4", func(f *decnet.Fleet, _ *compose.Options) {
+			f.Subnet6, f.Gateway6 = netip.MustParsePrefix("10.2.0.0/24"), netip.MustParseAddr("10.2.0.1")
+		}, compose.Fault{}, decnet.ErrSemantic, "not one of IPv4 and one of IPv6"},
 		{"a name that the engine refuses", func(f *decnet.Fleet, _ *compose.Options) { f.Deckies[1].Name = "d" },
 			compose.Fault{Decky: "d"}, decnet.ErrInvalid, "single character"},
 		{"a name that no decky can have", func(f *decnet.Fleet, _ *compose.Options) { f.Deckies[1].Name = "d b" },

@@ -32,7 +32,7 @@ type Options struct {
 	External bool
 
 	// Image has decnet-pot as its entry point. "": DefaultImage, which is built on the
-	// machine and never pulled.
+	// machine and never pulled, as is a tag of it.
 	Image string
 
 	// File is where the document is to be, an absolute path; "": nowhere. It goes into
@@ -42,7 +42,15 @@ type Options struct {
 	// Dir is what relative paths in settings are relative to; "": they are refused.
 	Dir string
 
+	// Artifacts is the directory of the host, an absolute path, in which captured files are
+	// kept as a quarantine (see collector/quarantine); "": they are dropped. The directories
+	// that containers mount are in Document.Directories.
+	Artifacts string
+	// Quota is how many bytes of captured files the container of one service keeps. 0: 64 MiB
+	Quota int64
+
 	Host   netip.Addr // the host's own address on the LAN, which no decky may have
+	Host6  netip.Addr // its address of IPv6 there
 	Limits Limits     // of each service
 }
 
@@ -68,6 +76,16 @@ type Document struct {
 	// Contexts holds what images are built from, by the path that the document has it
 	// under, relative to its own directory.
 	Contexts map[string]fs.FS
+
+	// Directories are those of the host that containers write to. They are made before
+	// the containers are, as MakeDirectories does.
+	Directories []Directory
+}
+
+// Directory is one that a single container writes to.
+type Directory struct {
+	Path string
+	User int // its owner, the only one who may write to it beside root
 }
 
 // New translates f, whose services are those of reg and its own custom ones.
@@ -79,6 +97,7 @@ type Document struct {
 func New(reg *services.Registry, f decnet.Fleet, opt Options) (*Document, error) {
 	opt.Project = cmp.Or(opt.Project, DefaultProject)
 	opt.Network = cmp.Or(opt.Network, DefaultNetwork)
+	opt.Quota = cmp.Or(opt.Quota, 64<<20)
 	t := &translation{
 		opt: opt, fleet: f, reg: reg,
 		names: make(map[string]place), addrs: make(map[netip.Addr]string), deckies: make(map[string]bool),

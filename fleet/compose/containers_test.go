@@ -34,7 +34,7 @@ func TestW45_EveryContainerIsConfinedAndBounded(t *testing.T) {
 				{"has at most 128 processes", s.PidsLimit > 0 && s.PidsLimit <= 128},
 				{"has at most half a processor", s.CPUS > 0 && s.CPUS <= 0.5},
 				{"logs to rotated files", s.Logging.Driver == "json-file" && s.Logging.Options["max-size"] == "10m" && s.Logging.Options["max-file"] == "5"},
-				{"is started again", s.Restart == "unless-stopped"},
+				{"is started again", s.Restart == "always"},
 				{"mounts nothing", len(s.Volumes) == 0 && len(s.Configs) == 0 && len(s.Secrets) == 0},
 				{"publishes nothing", len(s.Ports) == 0},
 				{"is nobody, unless it holds the address", holder || s.User == "65532:65532"},

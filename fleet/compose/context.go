@@ -72,9 +72,28 @@ func digest(context fs.FS, base string) (string, error) {
 	return hex.EncodeToString(h.Sum(nil)), err
 }
 
+// MakeDirectories makes the directories that containers write to, each for its owner and
+// root alone, which takes root. One that is there is left as it is.
+func (d *Document) MakeDirectories() error {
+	for _, dir := range d.Directories {
+		if err := os.MkdirAll(filepath.Dir(dir.Path), 0o700); err != nil {
+			return err
+		}
+		if err := os.Mkdir(dir.Path, 0o700); errors.Is(err, fs.ErrExist) {
+			continue
+		} else if err != nil {
+			return err
+		}
+		if err := os.Lchown(dir.Path, dir.User, dir.User); err != nil {
+			return errors.Join(err, os.Remove(dir.Path))
+		}
+	}
+	return nil
+}
+
 // WriteFile writes the document to path, for its owner alone: the document has what is
 // secret about the fleet. Build contexts are written beside it. A file that is there is
-// replaced as a whole; a context that is there is the same.
+// replaced as a whole; a context that is there is the same. It makes no Directories.
 func (d *Document) WriteFile(path string) error {
 	text, err := d.YAML()
 	if err != nil {

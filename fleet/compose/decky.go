@@ -2,6 +2,8 @@ package compose
 
 import (
 	"fmt"
+	"maps"
+	"net/netip"
 	"strings"
 
 	"github.com/compose-spec/compose-go/v2/types"
@@ -32,18 +34,22 @@ func (t *translation) decky(d decnet.Decky) {
 		t.claim(at)
 	}
 	check(t.address(d))
+	check(t.address6(d))
 	check(hostname(d.Hostname))
 	check(archetype(d))
 	sysctls, err := fleet.Sysctls(d.OSFamily)
 	check(err)
+	sysctls6, _ := fleet.Sysctls6(d.OSFamily) // has the same families
 	distro, err := fleet.DistroOf(d.Distro)
 	check(err)
 	_, err = fleet.Identity(d)
 	check(err)
+	exits, err := fleet.ParseExits(d.Egress)
+	check(err)
 	if len(d.Services) == 0 {
 		t.fault(at, fmt.Errorf("the decky runs no service: %w", decnet.ErrSemantic))
 	}
-	t.doc.Project.Services[d.Name] = t.holder(d, sysctls)
+	t.doc.Project.Services[d.Name] = t.holder(d, sysctls, sysctls6, exits)
 	t.services(d, distro)
 }
 
@@ -59,21 +65,38 @@ func (t *translation) claim(at place) {
 
 // address says why d cannot have its address.
 func (t *translation) address(d decnet.Decky) error {
-	a, subnet := d.Addr, t.fleet.Subnet
+	if !d.Addr.IsValid() {
+		return fmt.Errorf("the decky has no address: %w", decnet.ErrInvalid)
+	}
+	return t.owns(d.Name, d.Addr, t.fleet.Subnet, t.fleet.Gateway)
+}
+
+// address6 says why d cannot have its second address.
+func (t *translation) address6(d decnet.Decky) error {
+	switch {
+	case !d.Addr6.IsValid():
+		return nil
+	case !d.Addr6.Is6() || d.Addr6.Is4In6():
+		return fmt.Errorf("second address %s is not of IPv6: %w", d.Addr6, decnet.ErrInvalid)
+	case !t.fleet.Subnet6.IsValid():
+		return fmt.Errorf("second address %s has no subnet, give net6 = in [general]: %w", d.Addr6, decnet.ErrSemantic)
+	}
+	return t.owns(d.Name, d.Addr6, t.fleet.Subnet6, t.fleet.Gateway6)
+}
+
+// owns gives a in subnet to a decky, or says why it cannot have it.
+func (t *translation) owns(decky string, a netip.Addr, subnet netip.Prefix, gateway netip.Addr) error {
 	refuse := func(why string) error {
 		return fmt.Errorf("address %s is %s: %w", a, why, decnet.ErrSemantic)
-	}
-	if !a.IsValid() {
-		return fmt.Errorf("the decky has no address: %w", decnet.ErrInvalid)
 	}
 	if other, ok := t.addrs[a]; ok {
 		return refuse("already that of " + other)
 	}
-	t.addrs[a] = d.Name
+	t.addrs[a] = decky
 	switch {
-	case a == t.fleet.Gateway:
+	case a == gateway:
 		return refuse("the gateway")
-	case a == t.opt.Host:
+	case a == t.opt.Host, a == t.opt.Host6:
 		return refuse("the host itself")
 	case subnet.IsValid() && !subnet.Contains(a):
 		return refuse("outside of the subnet " + subnet.Masked().String())
@@ -108,7 +131,7 @@ func archetype(d decnet.Decky) error {
 }
 
 // holder is the container that has the address of d.
-func (t *translation) holder(d decnet.Decky, sysctls map[string]string) types.ServiceConfig {
+func (t *translation) holder(d decnet.Decky, sysctls, sysctls6 map[string]string, exits []fleet.Exit) types.ServiceConfig {
 	s := t.container(place{decky: d.Name}, Limits{}.or(32<<20, 64, 0.25))
 	s.Image, s.PullPolicy = t.image(), t.pullPolicy()
 	s.Command = types.ShellCommand{fleet.PotHold}
@@ -119,17 +142,30 @@ func (t *translation) holder(d decnet.Decky, sysctls map[string]string) types.Se
 	for k, v := range sysctls {
 		s.Sysctls[k] = v
 	}
+	if d.Addr.Is6() || d.Addr6.IsValid() {
+		maps.Copy(s.Sysctls, sysctls6)
+	}
 	on := &types.ServiceNetworkConfig{}
 	if d.Addr.Is4() {
 		on.Ipv4Address = d.Addr.String()
+		if d.Addr6.IsValid() {
+			on.Ipv6Address = d.Addr6.String()
+		}
 	} else {
 		on.Ipv6Address = d.Addr.String()
 	}
 	s.Networks = map[string]*types.ServiceNetworkConfig{t.opt.Network: on}
-	// The engine's resolver asks this server from within the decky, where the egress
-	// lock is. Without it, it would ask the servers of the host, from the host.
-	s.DNS = types.StringList{t.fleet.Gateway.String()}
-	t.persona(&s, place{decky: d.Name}, fleet.Persona{Decky: d.Name, Addr: d.Addr})
+	// The engine's resolver asks these servers from within the decky, where the egress
+	// lock is. Without any, it would ask the servers of the host, from the host.
+	for _, e := range exits {
+		if e.Protocol == "udp" && e.To.Port() == 53 {
+			s.DNS = append(s.DNS, e.To.Addr().String())
+		}
+	}
+	if len(s.DNS) == 0 {
+		s.DNS = types.StringList{t.fleet.Gateway.String()}
+	}
+	t.persona(&s, place{decky: d.Name}, fleet.Persona{Decky: d.Name, Addr: d.Addr, Addr6: d.Addr6, Egress: d.Egress})
 	return s
 }
 

@@ -10,14 +10,16 @@ import (
 	"strings"
 
 	"github.com/compose-spec/compose-go/v2/types"
+
+	"github.com/decnet/decnet/fleet"
 )
 
 // The labels that mark what belongs to a fleet. They are in the document, so they are
 // there whoever creates the containers.
 const (
-	LabelFleet   = "decnet.fleet"   // name of the project; on containers, networks, volumes and images
-	LabelDecky   = "decnet.decky"   // name of the decky
-	LabelService = "decnet.service" // name of the service; the holder of an address has none
+	LabelFleet   = fleet.LabelFleet
+	LabelDecky   = fleet.LabelDecky
+	LabelService = fleet.LabelService
 )
 
 const labelPrefix = "decnet."

@@ -46,13 +46,12 @@ func (t *translation) network() {
 		refuse("the fleet has no subnet, give net = in [general]: %w", decnet.ErrSemantic)
 		return
 	}
-	switch {
-	case !f.Gateway.IsValid():
-		refuse("the fleet has no gateway, give gw = in [general]; without one the engine takes an address that a decky may have: %w", decnet.ErrSemantic)
-	case !f.Subnet.Contains(f.Gateway):
-		refuse("gateway %s is not in the subnet %s: %w", f.Gateway, f.Subnet, decnet.ErrSemantic)
-	case fleet.Reserved(f.Subnet, f.Gateway) != "":
-		refuse("gateway %s is %s: %w", f.Gateway, fleet.Reserved(f.Subnet, f.Gateway), decnet.ErrSemantic)
+	t.gateway(f.Subnet, f.Gateway, "gw")
+	if f.Subnet6.IsValid() {
+		t.gateway(f.Subnet6, f.Gateway6, "gw6")
+		if !f.Subnet.Addr().Is4() || !f.Subnet6.Addr().Is6() || f.Subnet6.Addr().Is4In6() {
+			refuse("the subnets %s and %s are not one of IPv4 and one of IPv6: %w", f.Subnet, f.Subnet6, decnet.ErrSemantic)
+		}
 	}
 	n := types.NetworkConfig{Name: t.opt.Network}
 	if t.opt.External {
@@ -65,28 +64,48 @@ func (t *translation) network() {
 	if f.Mode == fleet.ModeIPVLAN {
 		n.DriverOpts["ipvlan_mode"] = "l2"
 	}
-	if f.Subnet.Addr().Is6() {
-		n.EnableIPv4, n.EnableIPv6 = new(bool), new(bool)
+	if f.Subnet.Addr().Is6() || f.Subnet6.IsValid() {
+		n.EnableIPv6 = new(bool)
 		*n.EnableIPv6 = true
 	}
-	pool := &types.IPAMPool{Subnet: f.Subnet.Masked().String(), Gateway: f.Gateway.String()}
-	if len(f.Deckies) > 0 {
-		pool.IPRange = t.covering().String()
+	if f.Subnet.Addr().Is6() {
+		n.EnableIPv4 = new(bool)
 	}
-	n.Ipam.Config = []*types.IPAMPool{pool}
+	n.Ipam.Config = []*types.IPAMPool{t.pool(f.Subnet, f.Gateway)}
+	if f.Subnet6.IsValid() {
+		n.Ipam.Config = append(n.Ipam.Config, t.pool(f.Subnet6, f.Gateway6))
+	}
 	n.Labels = types.Labels{LabelFleet: t.opt.Project}
 	t.doc.Project.Networks[t.opt.Network] = n
 }
 
-// covering returns the smallest prefix that has the addresses of all deckies.
-func (t *translation) covering() netip.Prefix {
+// gateway checks that of a subnet, which key of [general] names.
+func (t *translation) gateway(subnet netip.Prefix, gw netip.Addr, key string) {
+	refuse := func(format string, args ...any) { t.fault(place{}, fmt.Errorf(format, args...)) }
+	switch {
+	case !gw.IsValid():
+		refuse("the fleet has no gateway in %s, give %s = in [general]; without one the engine takes an address that a decky may have: %w", subnet, key, decnet.ErrSemantic)
+	case !subnet.Contains(gw):
+		refuse("gateway %s is not in the subnet %s, where the engine needs it: %w", gw, subnet, decnet.ErrSemantic)
+	case fleet.Reserved(subnet, gw) != "":
+		refuse("gateway %s is %s: %w", gw, fleet.Reserved(subnet, gw), decnet.ErrSemantic)
+	}
+}
+
+// pool describes a subnet. Of IPv4 the engine may give out the smallest range that has the
+// addresses of all deckies; those of IPv6 are all over the subnet.
+func (t *translation) pool(subnet netip.Prefix, gw netip.Addr) *types.IPAMPool {
+	pool := &types.IPAMPool{Subnet: subnet.Masked().String(), Gateway: gw.String()}
 	var addrs []netip.Addr
 	for _, d := range t.fleet.Deckies {
-		if t.fleet.Subnet.Contains(d.Addr) { // refused later when not
+		if subnet.Contains(d.Addr) { // refused later when not
 			addrs = append(addrs, d.Addr)
 		}
 	}
-	return fleet.Covering(addrs)
+	if len(addrs) > 0 && subnet.Addr().Is4() {
+		pool.IPRange = fleet.Covering(addrs).String()
+	}
+	return pool
 }
 
 // hardwareAddresses gives every decky its own, where it can have one.

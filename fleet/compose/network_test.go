@@ -48,7 +48,7 @@ func TestTheKernelTakesTheStack(t *testing.T) {
 	}
 	reg := registry(t, declare("odd", tcp(7)))
 	for _, family := range fleet.OSFamilies() {
-		f := planned(t, reg, lan+"[box]\nservices = odd\nnmap_os = "+family+"\n")
+		f := planned(t, reg, lan6+"[box]\nservices = odd\nnmap_os = "+family+"\n")
 		sysctls := translated(t, reg, f, compose.Options{}).Project.Services["box"].Sysctls
 		names := slices.Sorted(maps.Keys(sysctls))
 		var script strings.Builder
@@ -69,7 +69,7 @@ func TestTheKernelTakesTheStack(t *testing.T) {
 				t.Fatal(err)
 			}
 			tick := 0
-			if name == "net.ipv4.icmp_ratelimit" {
+			if strings.HasSuffix(name, "ratelimit") {
 				tick = 10 // milliseconds, which the kernel rounds up to its clock
 			}
 			if is < want || is > want+tick {
@@ -124,6 +124,38 @@ func TestW16_DeckiesLiveInIPv6Too(t *testing.T) {
 	}
 	if on := s.Networks["decnet_lan"]; on.Ipv6Address != "fd00:40::2" || on.Ipv4Address != "" {
 		t.Errorf("address %+v", on)
+	}
+}
+
+func TestW16_DeckiesHaveBothKindsOfAddresses(t *testing.T) {
+	t.Parallel()
+	reg := everyService(t)
+	for _, family := range fleet.OSFamilies() {
+		f := planned(t, reg, lan6+"[web]\nservices = http\nnmap_os = "+family+"\n")
+		doc := translated(t, reg, f, compose.Options{})
+		p := loaded(t, textOf(t, doc))
+		sameProject(t, doc, p)
+		n, s := p.Networks["decnet_lan"], p.Services["web"]
+		if n.EnableIPv6 == nil || !*n.EnableIPv6 || n.EnableIPv4 != nil || len(n.Ipam.Config) != 2 {
+			t.Fatalf("network %+v", n)
+		}
+		if four, six := n.Ipam.Config[0], n.Ipam.Config[1]; four.Subnet != "192.168.40.0/24" || four.Gateway != "192.168.40.1" ||
+			six.Subnet != "fd00:40::/64" || six.Gateway != "fd00:40::1" || six.IPRange != "" {
+			t.Errorf("pools %+v, %+v", four, six)
+		}
+		d := f.Deckies[0]
+		if on := s.Networks["decnet_lan"]; on.Ipv4Address != d.Addr.String() || on.Ipv6Address != d.Addr6.String() {
+			t.Errorf("addresses %+v of %+v", on, d)
+		}
+		if ttl := s.Sysctls["net.ipv4.ip_default_ttl"]; s.Sysctls["net.ipv6.conf.default.hop_limit"] != ttl || s.Sysctls["net.ipv6.conf.all.hop_limit"] != ttl {
+			t.Errorf("%s: sysctls %v", family, s.Sysctls)
+		}
+		for _, name := range []string{"web", "web-http"} {
+			persona, err := fleet.ParsePersona(*p.Services[name].Environment[fleet.PersonaVar])
+			if err != nil || persona.Addr != d.Addr || persona.Addr6 != d.Addr6 {
+				t.Errorf("%s is told %+v, %v", name, persona, err)
+			}
+		}
 	}
 }
 

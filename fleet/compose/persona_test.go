@@ -41,6 +41,9 @@ func TestW24_EverySettingReachesItsContainer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	http, https, ssh := services.Served{Service: "http", Product: "apache", Ports: ports["http"]},
+		services.Served{Service: "https", Product: "apache", Ports: ports["https"]}, services.Served{Service: "ssh", Ports: ports["ssh"]}
+	beside := map[string][]services.Served{"http": {https, ssh}, "https": {http, ssh}, "ssh": {http, https}}
 	for name, config := range map[string]map[string]string{
 		"http":  {"fake_app": "wordpress"},
 		"https": nil,
@@ -49,7 +52,7 @@ func TestW24_EverySettingReachesItsContainer(t *testing.T) {
 		got := personaOf(t, p.Services["web-"+name])
 		want := fleet.Persona{
 			Decky: "web", Service: name, Addr: f.Deckies[0].Addr, Hostname: f.Deckies[0].Hostname,
-			Distro: f.Deckies[0].Distro, Seed: f.Deckies[0].Seed, Ports: ports[name], Config: config,
+			Distro: f.Deckies[0].Distro, Seed: f.Deckies[0].Seed, Ports: ports[name], Config: config, Beside: beside[name],
 		}
 		if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b netip.Addr) bool { return a == b })); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/distribution/reference"
@@ -22,6 +23,7 @@ const settingsDir = "/settings"
 // The users of decnet-pot. It serves as nobody, with a number that no system gives away.
 // Capabilities have an effect for root alone.
 const (
+	potID   = 65532
 	potUser = "65532:65532"
 	root    = "0:0"
 )
@@ -46,6 +48,7 @@ func (t *translation) services(d decnet.Decky, distro fleet.Distro) {
 		t.fault(place{decky: d.Name}, err)
 		return
 	}
+	served := fleet.Served(reg, d, ports)
 	for _, name := range accepted {
 		at := place{d.Name, name}
 		t.claim(at)
@@ -54,13 +57,14 @@ func (t *translation) services(d decnet.Decky, distro fleet.Distro) {
 			t.fault(at, err)
 			continue
 		}
-		s := t.service(at, d, distro, svc, ports[name])
+		beside := slices.DeleteFunc(slices.Clone(served), func(s services.Served) bool { return s.Service == name })
+		s := t.service(at, d, distro, svc, ports[name], beside)
 		t.doc.Project.Services[s.Name] = s
 	}
 }
 
 // service is the container of one service of d.
-func (t *translation) service(at place, d decnet.Decky, distro fleet.Distro, svc services.Service, ports []services.Port) types.ServiceConfig {
+func (t *translation) service(at place, d decnet.Decky, distro fleet.Distro, svc services.Service, ports []services.Port, beside []services.Served) types.ServiceConfig {
 	if c, ok := svc.(fleet.Custom); ok {
 		return t.custom(at, d, c)
 	}
@@ -106,15 +110,20 @@ func (t *translation) service(at place, d decnet.Decky, distro fleet.Distro, svc
 	}
 	if !pot {
 		s.Environment["HOSTNAME"] = &d.Hostname
+		t.afterLock(&s, at)
 	}
 	for _, v := range c.Volumes {
 		t.mount(&s, at, v)
 	}
 	config = t.files(&s, at, svc.Info(), config)
-	t.persona(&s, at, fleet.Persona{
-		Decky: d.Name, Service: at.service, Addr: d.Addr, Hostname: d.Hostname, Distro: d.Distro,
-		Seed: d.Seed, Ports: ports, Config: config,
-	})
+	p := fleet.Persona{
+		Decky: d.Name, Service: at.service, Addr: d.Addr, Addr6: d.Addr6, Hostname: d.Hostname, Distro: d.Distro,
+		Seed: d.Seed, Ports: ports, Config: config, Beside: beside,
+	}
+	if pot {
+		p.Quota = t.artifacts(&s, at)
+	}
+	t.persona(&s, at, p)
 	slices.Sort(s.Tmpfs)
 	s.Tmpfs = slices.Compact(s.Tmpfs)
 	made := composed(s)
@@ -158,6 +167,7 @@ func (t *translation) custom(at place, d decnet.Decky, c fleet.Custom) types.Ser
 		s.Command = command
 	}
 	s.Environment["HOSTNAME"] = &d.Hostname
+	t.afterLock(&s, at)
 	s.Tmpfs = types.StringList{tmpfs("/run"), tmpfs("/tmp")}
 	t.guard(at, composed(s), s)
 	return s
@@ -180,7 +190,10 @@ func commandLine(text string) (types.ShellCommand, error) {
 // container is what all containers of a fleet have in common.
 func (t *translation) container(at place, l Limits) types.ServiceConfig {
 	name := ContainerName(at.decky, at.service)
-	s := types.ServiceConfig{Name: name, ContainerName: name, Restart: "unless-stopped"}
+	s := types.ServiceConfig{Name: name, ContainerName: name}
+	// An engine that was killed takes its containers for stopped by hand when it runs
+	// again, and then starts no others but these.
+	s.Restart = types.RestartPolicyAlways
 	s.CapDrop = []string{"ALL"}
 	s.SecurityOpt = []string{"no-new-privileges:true"}
 	s.ReadOnly = true
@@ -203,6 +216,36 @@ func (t *translation) within(at place, d decnet.Decky, l Limits) types.ServiceCo
 	return s
 }
 
+// afterLock lets s, which does not know how to wait for the egress lock, start after the
+// holder of the address has said that the lock is in force.
+func (t *translation) afterLock(s *types.ServiceConfig, at place) {
+	s.DependsOn = types.DependsOnConfig{at.decky: {Condition: types.ServiceConditionHealthy, Restart: true, Required: true}}
+	interval, timeout, retries := types.Duration(2*time.Second), types.Duration(10*time.Second), uint64(5)
+	holder := t.doc.Project.Services[at.decky]
+	holder.HealthCheck = &types.HealthCheckConfig{
+		Test:     types.HealthCheckTest{"CMD", "/decnet-pot", fleet.PotHealthy},
+		Interval: &interval, Timeout: &timeout, Retries: &retries,
+	}
+	t.doc.Project.Services[at.decky] = holder
+}
+
+// artifacts mounts the directory in which s keeps captured files, and returns how many bytes
+// of them it may keep: 0 when there is no such directory.
+func (t *translation) artifacts(s *types.ServiceConfig, at place) (quota int64) {
+	if t.opt.Artifacts == "" {
+		return 0
+	}
+	owner := potID
+	if s.User == root {
+		owner = 0
+	}
+	inside := at.decky + "/" + at.service
+	dir := filepath.Join(t.opt.Artifacts, inside)
+	t.doc.Directories = append(t.doc.Directories, Directory{Path: dir, User: owner})
+	t.mount(s, at, services.Volume{Source: dir, Target: fleet.PotArtifacts + "/" + inside})
+	return t.opt.Quota
+}
+
 func tmpfs(dir string) string { return dir + ":size=16m,mode=1777,noexec,nosuid,nodev" }
 
 func (t *translation) image() string {
@@ -214,7 +257,7 @@ func (t *translation) image() string {
 
 // pullPolicy keeps the engine from asking a registry for an image that is only ours.
 func (t *translation) pullPolicy() string {
-	if t.opt.Image == "" {
+	if name, _, _ := strings.Cut(t.image(), ":"); name == DefaultImage {
 		return types.PullPolicyNever
 	}
 	return ""

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"strings"
 
 	"github.com/decnet/decnet"
 	"github.com/decnet/decnet/fleet"
@@ -17,6 +18,7 @@ type blueprint struct {
 	gateway netip.Addr // zero: none
 	mac     [6]byte
 	family  string
+	exits   string // what the egress lock lets out, separated by spaces
 }
 
 // blueprints says what f needs, and refuses what cannot be.
@@ -54,9 +56,14 @@ func (n *network) blueprints(f decnet.Fleet) ([]blueprint, error) {
 			return nil, fmt.Errorf("%s: %w", d.Name, err)
 		}
 		owners[d.Addr] = d.Name
+		exits, err := fleet.ParseExits(d.Egress)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", d.Name, err)
+		}
 		list = append(list, blueprint{
 			decky: d.Name, parent: parent, addr: netip.PrefixFrom(d.Addr, f.Subnet.Bits()),
 			gateway: f.Gateway, mac: [6]byte(macs[d.Name]), family: d.OSFamily,
+			exits: strings.Trim(fmt.Sprint(exits), "[]"),
 		})
 	}
 	return list, nil

@@ -15,6 +15,7 @@ import (
 
 	"github.com/decnet/decnet"
 	"github.com/decnet/decnet/fleet"
+	"github.com/decnet/decnet/fleet/internal/egress"
 )
 
 // host is the network namespace of one decky. It is an inprocess.Place.
@@ -23,7 +24,7 @@ type host struct {
 	home  *os.File // the namespace of the process
 	ns    *os.File // keeps the namespace, which goes away with the last socket in it
 	link  netlink.Link
-	watch *watch
+	watch *egress.Watch
 
 	listed bool // linksUp had the link when it was made
 }
@@ -43,11 +44,13 @@ func (n *network) build(h *host) error {
 		if err := setSysctls(h.family); err != nil {
 			return err
 		}
-		if err := lockEgress(); err != nil {
-			return fmt.Errorf("egress lock: %w", err)
+		exits, err := fleet.ParseExits(strings.Fields(h.exits))
+		if err != nil {
+			return err
 		}
-		if h.watch, err = newWatch(h.decky, n.opt); err != nil {
-			return fmt.Errorf("egress lock: %w", err)
+		h.watch, err = egress.Lock(egress.Options{Decky: h.decky, Exits: exits, Sink: n.opt.Sink, Now: n.opt.Now})
+		if err != nil {
+			return fmt.Errorf("egress lock: %w", privilege(err))
 		}
 		if err := n.addLink(h.blueprint, h.ns, linkName); err != nil {
 			return err
@@ -218,7 +221,7 @@ func (h *host) lingers() (yes bool) {
 // close gives the namespace back to the kernel.
 func (h *host) close() {
 	if h.watch != nil {
-		h.watch.close()
+		h.watch.Close()
 	}
 	if h.ns != nil {
 		h.ns.Close()

@@ -39,7 +39,10 @@ type Runtime struct {
 	network *network
 }
 
-var _ fleet.Runtime = (*Runtime)(nil)
+var (
+	_ fleet.Runtime        = (*Runtime)(nil)
+	_ fleet.SessionCounter = (*Runtime)(nil)
+)
 
 // New makes a Runtime that has the services of reg and no deckies.
 func New(reg *services.Registry, opt Options) *Runtime {
@@ -102,6 +105,9 @@ func (r *Runtime) Down(ctx context.Context, deckies ...string) error {
 // Status tells how each decky fares, in the order of the fleet. A service that failed and
 // waits to be started again is down, and so are all until Run is called.
 func (r *Runtime) Status(ctx context.Context) ([]fleet.DeckyStatus, error) { return r.r.Status(ctx) }
+
+// Sessions returns how many connections are open to each decky that has any.
+func (r *Runtime) Sessions(ctx context.Context) (map[string]int, error) { return r.r.Sessions(ctx) }
 
 // Namespace returns the path of a decky's network namespace, for tools such as nsenter:
 //

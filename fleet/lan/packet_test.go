@@ -3,71 +3,12 @@ package lan
 import (
 	"bytes"
 	"net/netip"
-	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-
-	"github.com/decnet/decnet"
 )
 
 var compareAddrs = cmp.Comparer(func(a, b netip.Addr) bool { return a == b })
-
-// ip4 makes an IPv4 packet with the given number of words of options.
-func ip4(protocol byte, options int, fragment byte, payload ...byte) []byte {
-	p := []byte{0x45 + byte(options), 0, 0, 0, 0, 0, 0, fragment, 64, protocol, 0, 0, 10, 99, 1, 1, 192, 0, 2, 7}
-	return slices.Concat(p, make([]byte, 4*options), payload)
-}
-
-func TestParseBlocked(t *testing.T) {
-	t.Parallel()
-	ports := []byte{0x9c, 0x40, 0, 53}
-	to := decnet.F("dst_ip", "192.0.2.7")
-	for name, c := range map[string]struct {
-		packet []byte
-		want   []decnet.Field
-	}{
-		"tcp":           {ip4(6, 0, 0, ports...), []decnet.Field{decnet.F("protocol", "tcp"), to, decnet.F("dst_port", "53"), decnet.F("local_port", "40000")}},
-		"udp, options":  {ip4(17, 10, 0, ports...), []decnet.Field{decnet.F("protocol", "udp"), to, decnet.F("dst_port", "53"), decnet.F("local_port", "40000")}},
-		"sctp":          {ip4(132, 0, 0, ports...), []decnet.Field{decnet.F("protocol", "sctp"), to, decnet.F("dst_port", "53"), decnet.F("local_port", "40000")}},
-		"icmp":          {ip4(1, 0, 0, 8, 0, 1, 2), []decnet.Field{decnet.F("protocol", "icmp"), to}},
-		"gre":           {ip4(47, 0, 0, ports...), []decnet.Field{decnet.F("protocol", "47"), to}},
-		"later in line": {ip4(17, 0, 3, ports...), []decnet.Field{decnet.F("protocol", "udp"), to}},
-		"cut":           {ip4(6, 0, 0, ports[:3]...), []decnet.Field{decnet.F("protocol", "tcp"), to}},
-		"short":         {ip4(6, 0, 0)[:19], nil},
-		"IPv6":          {append([]byte{0x60}, make([]byte, 60)...), nil},
-		"short header":  {append([]byte{0x44}, make([]byte, 60)...), nil},
-	} {
-		b, ok := parseBlocked(c.packet)
-		if ok != (c.want != nil) {
-			t.Errorf("%s: ok %t", name, ok)
-		} else if ok {
-			if diff := cmp.Diff(c.want, b.fields()); diff != "" {
-				t.Errorf("%s (-want +got):\n%s", name, diff)
-			}
-		}
-	}
-}
-
-func FuzzParseBlocked(f *testing.F) {
-	f.Add(ip4(6, 0, 0, 1, 2, 3, 4))
-	f.Add(ip4(17, 10, 0, 1, 2, 3))
-	f.Add(ip4(1, 0, 1))
-	f.Fuzz(func(t *testing.T, p []byte) {
-		b, ok := parseBlocked(p)
-		if !ok {
-			return
-		}
-		if !b.dst.Is4() {
-			t.Errorf("%+v", b)
-		}
-		for _, field := range b.fields() {
-			if field.Value == "" {
-				t.Errorf("%+v", b.fields())
-			}
-		}
-	})
-}
 
 func TestARP(t *testing.T) {
 	t.Parallel()

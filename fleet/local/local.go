@@ -40,7 +40,10 @@ type Options struct {
 // methods are safe for concurrent use.
 type Runtime struct{ r *inprocess.Runtime }
 
-var _ fleet.Runtime = (*Runtime)(nil)
+var (
+	_ fleet.Runtime        = (*Runtime)(nil)
+	_ fleet.SessionCounter = (*Runtime)(nil)
+)
 
 // New makes a Runtime that has the services of reg and no deckies.
 func New(reg *services.Registry, opt Options) *Runtime {
@@ -79,6 +82,9 @@ func (r *Runtime) Down(ctx context.Context, deckies ...string) error {
 // Status tells how each decky fares, in the order of the fleet. A service that failed and
 // waits to be started again is down, and so are all until Run is called.
 func (r *Runtime) Status(ctx context.Context) ([]fleet.DeckyStatus, error) { return r.r.Status(ctx) }
+
+// Sessions returns how many connections are open to each decky that has any.
+func (r *Runtime) Sessions(ctx context.Context) (map[string]int, error) { return r.r.Sessions(ctx) }
 
 // offsetWithoutPrivilege is what lifts every well-known port out of the privileged range.
 const offsetWithoutPrivilege = 10_000

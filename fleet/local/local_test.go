@@ -477,6 +477,32 @@ func TestW16_DeckiesListenOnIPv6(t *testing.T) {
 	}
 }
 
+func TestW16_DeckiesListenOnBothTheirAddresses(t *testing.T) {
+	t.Parallel()
+	reg := registry(t)
+	rt := start(t, reg, local.Options{PortOffset: offset + 200})
+	const ini = "[both]\nservices=alpha\nip6=::1\n[one]\nservices=alpha\n"
+	apply(t, rt, plan(t, reg, "127.0.20.30", ini))
+	for addr, c := range map[string]client{"127.0.20.30": dial(t, "127.0.20.30:21900"), "::1": dial(t, "[::1]:21900")} {
+		if got := c.line(t); !strings.HasPrefix(got, "alpha both ") {
+			t.Errorf("greeting on %s: %q", addr, got)
+		}
+	}
+	status, err := rt.Status(t.Context())
+	if err != nil || status[0].Addr6 != netip.IPv6Loopback() || status[1].Addr6.IsValid() || len(status[0].Services[0].Ports) != 1 {
+		t.Errorf("status %+v, %v", status, err)
+	}
+	taken := plan(t, reg, "127.0.20.30", "[both]\nservices=alpha\nip6=2001:db8::1\n")
+	if err := rt.Apply(t.Context(), taken); err == nil || !strings.Contains(err.Error(), "both: alpha: cannot bind [2001:db8::1]:21900 (port 700/tcp): this machine does not have the address") {
+		t.Errorf("an address that this machine does not have: %v", err)
+	}
+	apply(t, rt, plan(t, reg, "127.0.20.30", "[both]\nservices=alpha\n"))
+	if c, err := net.Dial("tcp", "[::1]:21900"); err == nil {
+		c.Close()
+		t.Error("the address that was taken away still listens")
+	}
+}
+
 func TestW44_DeckiesWithTheSameServiceGiveDifferentBait(t *testing.T) {
 	t.Parallel()
 	reg := registry(t)

@@ -42,6 +42,7 @@ var rules = map[string]rule{
 	"services/internal/shell":    {floor: 1.5, outside: []string{"mvdan.cc/sh/v3", "github.com/hashicorp/golang-lru/v2"}},
 	"services/internal/login":    {floor: 1.5, outside: []string{"github.com/hashicorp/golang-lru/v2"}},
 	"store/internal/sqlrepo":     {floor: 1.5, outside: []string{"github.com/pressly/goose/v3", "github.com/google/uuid"}},
+	"collector/native":           {floor: 1.5},
 	"collector/internal/tail":    {floor: 1.5, outside: []string{"github.com/fsnotify/fsnotify"}},
 
 	"services/*":           {floor: 2},
@@ -65,14 +66,19 @@ var rules = map[string]rule{
 	"fingerprint/probe":    {floor: 2, outside: []string{"golang.org/x/sys", "golang.org/x/time"}},
 
 	"fleet/internal/inprocess": {floor: 2.5},
+	"fleet/deployment":         {floor: 2.5},
+	"fleet/internal/egress":    {floor: 2.5, outside: []string{"github.com/google/nftables", "golang.org/x/sys"}},
 
 	"services/all":           {floor: 3},
 	"fingerprint/sniff/plus": {floor: 3},
 	"fleet/local":            {floor: 3},
+	"collector/dockerlogs":   {floor: 3, outside: []string{"github.com/docker/docker", "github.com/fsnotify/fsnotify"}},
 	"fleet/compose":          {floor: 3, outside: []string{"github.com/compose-spec/compose-go/v2", "github.com/distribution/reference"}},
-	"fleet/lan":              {floor: 3, outside: []string{"github.com/vishvananda/netlink", "github.com/google/nftables", "golang.org/x/sync", "golang.org/x/sys"}},
+	"fleet/docker":           {floor: 3, peers: []string{"fleet/compose", "fleet/lan", "fleet/pot"}, outside: []string{"github.com/docker/docker", "github.com/compose-spec/compose-go/v2", "github.com/containerd/errdefs", "github.com/vishvananda/netlink", "golang.org/x/sync", "golang.org/x/sys"}},
+	"fleet/lan":              {floor: 3, outside: []string{"github.com/vishvananda/netlink", "golang.org/x/sync", "golang.org/x/sys"}},
 	"api":                    {floor: 3, outside: []string{"github.com/golang-jwt/jwt/v5", "golang.org/x/crypto", "golang.org/x/time", "github.com/hashicorp/golang-lru/v2", "github.com/google/uuid"}},
 
+	"fleet/pot":     {floor: 3, outside: []string{"golang.org/x/sys"}},
 	"cmd/*":         {floor: 4, outside: []string{"github.com/spf13/cobra", "github.com/jedib0t/go-pretty/v6", "golang.org/x/sync", "golang.org/x/sys", "golang.org/x/term", "golang.org/x/crypto"}},
 	"examples/*":    {floor: 4},
 	"test/*":        {floor: 5, outside: []string{"golang.org/x/crypto", "golang.org/x/sys", "golang.org/x/sync"}},
@@ -80,6 +86,7 @@ var rules = map[string]rule{
 
 	"internal/daemontest": {floor: 5},
 	"internal/enginetest": {floor: 5},
+	"internal/privilege":  {floor: 0.5, outside: []string{"golang.org/x/sys"}},
 	"internal/mysqltest":  {floor: 5, outside: []string{"github.com/go-sql-driver/mysql"}},
 }
 
@@ -185,7 +192,7 @@ func parsesNetworkBytes(rel string) bool {
 		"services/http", "services/https", // services/internal/web parses for both
 		"fingerprint/sniff/plus": // what it is given has been parsed
 		return false
-	case "rfc5424", "collector", "collector/ingest", "collector/quarantine", "fleet", "fleet/lan", "correlate", "correlate/profile",
+	case "rfc5424", "collector", "collector/dockerlogs", "collector/ingest", "collector/native", "collector/quarantine", "fleet", "fleet/lan", "fleet/internal/egress", "correlate", "correlate/profile",
 		"store", "store/internal/sqlrepo", "store/mysql", "api", "internal/jsontext":
 		return true
 	}

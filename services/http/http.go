@@ -34,3 +34,8 @@ func (s Service) New(env services.Env, cfg services.Config) (services.Server, er
 	}
 	return srv, nil
 }
+
+// Product returns "nginx", "apache" or "haproxy", which hides IIS. See services.Variant.
+func (s Service) Product(id services.Identity, cfg services.Config) (string, error) {
+	return web.Product(id, cfg, s.Info())
+}

@@ -75,6 +75,12 @@ type server struct {
 	known map[string]bool // users whose password the server has cached
 }
 
+// Product returns "mysql" or "mariadb". See services.Variant.
+func (s Service) Product(_ services.Identity, cfg services.Config) (string, error) {
+	cfg, err := cfg.Check(s.Info())
+	return cfg["flavor"], err
+}
+
 // triesKept bounds for how many attackers the attempts are counted.
 const triesKept = 4096
 

@@ -2,6 +2,8 @@ package storetest
 
 import (
 	"encoding/json"
+	"errors"
+	"strconv"
 	"testing"
 	"time"
 
@@ -82,4 +84,50 @@ func testState(t *testing.T, repo store.Repository) {
 		wantError(t, repo.SetState(ctx, "other", json.RawMessage(value)), decnet.ErrInvalid)
 	}
 	equal(t, "state after a refused value", string(must(repo.State(ctx, "other"))(t)), `"x"`)
+}
+
+func testSwapState(t *testing.T, repo store.Repository) {
+	ctx := t.Context()
+	text := func() string { return string(must(repo.State(ctx, "k"))(t)) }
+	wantError(t, repo.SwapState(ctx, "k", json.RawMessage(`1`), json.RawMessage(`2`)), decnet.ErrConflict)
+	_, err := repo.State(ctx, "k")
+	wantError(t, err, decnet.ErrNotFound)
+	noError(t, repo.SwapState(ctx, "k", nil, json.RawMessage(`{"a": 1}`)))
+	for _, old := range []string{`{"a":1}`, `{"a": 1} `, `null`} {
+		wantError(t, repo.SwapState(ctx, "k", json.RawMessage(old), json.RawMessage(`2`)), decnet.ErrConflict)
+	}
+	wantError(t, repo.SwapState(ctx, "k", nil, json.RawMessage(`2`)), decnet.ErrConflict)
+	wantError(t, repo.SwapState(ctx, "k", json.RawMessage(`{"a": 1}`), json.RawMessage(`{`)), decnet.ErrInvalid)
+	equal(t, "state after what was refused", text(), `{"a": 1}`)
+	noError(t, repo.SwapState(ctx, "k", json.RawMessage(`{"a": 1}`), json.RawMessage(`0`)))
+	equal(t, "state", text(), `0`)
+
+	// Each of many writers adds one, over and over until nobody was in between.
+	const writers, times = 4, 8
+	errs := make(chan error, writers)
+	for range writers {
+		go func() {
+			for n := 0; n < times; {
+				old, err := repo.State(ctx, "k")
+				if err != nil {
+					errs <- err
+					return
+				}
+				sum, _ := strconv.Atoi(string(old))
+				err = repo.SwapState(ctx, "k", old, json.RawMessage(strconv.Itoa(sum+1)))
+				switch {
+				case err == nil:
+					n++
+				case !errors.Is(err, decnet.ErrConflict):
+					errs <- err
+					return
+				}
+			}
+			errs <- nil
+		}()
+	}
+	for range writers {
+		noError(t, <-errs)
+	}
+	equal(t, "sum", text(), strconv.Itoa(writers*times))
 }

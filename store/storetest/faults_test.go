@@ -2,6 +2,7 @@ package storetest_test
 
 import (
 	"context"
+	"encoding/json"
 	"os"
 	"os/exec"
 	"strings"
@@ -34,6 +35,7 @@ var faults = map[string]string{
 	"conflict not reported":     "Attackers/FoldConflict",
 	"total of a page":           "Attackers/Commands",
 	"missing user not reported": "Users",
+	"state swapped unseen":      "State/Swap",
 	"purge of records alone":    "Purge",
 	"context ignored":           "Cancel",
 }
@@ -100,6 +102,13 @@ func (f faulty) DeleteUser(ctx context.Context, uuid string) error {
 		return nil
 	}
 	return err
+}
+
+func (f faulty) SwapState(ctx context.Context, key string, old, value json.RawMessage) error {
+	if f.fault == "state swapped unseen" {
+		return f.Repository.SetState(ctx, key, value)
+	}
+	return f.Repository.SwapState(ctx, key, old, value)
 }
 
 func (f faulty) Purge(ctx context.Context, before time.Time) (store.Purged, error) {

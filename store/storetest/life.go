@@ -196,6 +196,7 @@ func call(ctx context.Context, repo store.Repository) map[string]error {
 	_, errs["TokenRevoked"] = repo.TokenRevoked(ctx, "t")
 	_, errs["State"] = repo.State(ctx, store.FleetKey)
 	errs["SetState"] = repo.SetState(ctx, store.FleetKey, []byte(`{}`))
+	errs["SwapState"] = repo.SwapState(ctx, store.FleetKey, nil, []byte(`{}`))
 	_, errs["Totals"] = repo.Totals(ctx)
 	_, errs["Purge"] = repo.Purge(ctx, distantFuture)
 	errs["Ping"] = repo.Ping(ctx)

@@ -58,6 +58,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Repository) {
 		{"Users", testUsers},
 		{"Users/Tokens", testTokens},
 		{"State", testState},
+		{"State/Swap", testSwapState},
 		{"Purge", testPurge},
 		{"Purge/Everything", testPurgeEverything},
 		{"Concurrency", testConcurrency},

@@ -52,7 +52,10 @@ type Runtime struct {
 	stopped bool
 }
 
-var _ fleet.Runtime = (*Runtime)(nil)
+var (
+	_ fleet.Runtime        = (*Runtime)(nil)
+	_ fleet.SessionCounter = (*Runtime)(nil)
+)
 
 // New makes a Runtime that has the services of reg and no deckies.
 func New(reg *services.Registry, opt Options) *Runtime {
@@ -157,7 +160,7 @@ func (r *Runtime) Status(context.Context) ([]fleet.DeckyStatus, error) {
 	defer r.mu.Unlock()
 	list := make([]fleet.DeckyStatus, 0, len(r.fleet.Deckies))
 	for _, d := range r.fleet.Deckies {
-		status := fleet.DeckyStatus{Name: d.Name, Addr: d.Addr, Hostname: d.Hostname}
+		status := fleet.DeckyStatus{Name: d.Name, Addr: d.Addr, Addr6: d.Addr6, Hostname: d.Hostname}
 		for _, name := range slices.Sorted(slices.Values(d.Services)) {
 			if u, ok := r.units[unitID{d.Name, name}]; ok {
 				status.Services = append(status.Services, u.status())
@@ -166,6 +169,19 @@ func (r *Runtime) Status(context.Context) ([]fleet.DeckyStatus, error) {
 		list = append(list, status)
 	}
 	return list, nil
+}
+
+// Sessions returns how many connections are open to each decky that has any.
+func (r *Runtime) Sessions(context.Context) (map[string]int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	open := make(map[string]int)
+	for id, u := range r.units {
+		if n := u.spec.host.Sessions(); n > 0 {
+			open[id.decky] = n // the services of a decky have one host
+		}
+	}
+	return open, nil
 }
 
 // change is what a commit does beside stopping what is in neither keep nor fresh.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"strings"
 	"syscall"
@@ -70,7 +71,7 @@ func (r *Runtime) bind(ctx context.Context, specs []spec) (map[endpoint]*socket,
 			}
 			sock, err := listen(ctx, e)
 			if err != nil {
-				failures = append(failures, fmt.Sprintf("%s: %s: cannot bind %s (port %s): %s", s.id.decky, s.id.service, e.addr, s.ports[i], e.advice(err)))
+				failures = append(failures, fmt.Sprintf("%s: %s: cannot bind %s (port %s): %s", s.id.decky, s.id.service, e.addr, s.port(i), e.advice(err)))
 				kinds = append(kinds, err)
 				continue
 			}
@@ -121,19 +122,23 @@ func listen(ctx context.Context, e endpoint) (s *socket, err error) {
 }
 
 func bind(ctx context.Context, e endpoint) (*socket, error) {
-	if e.network == "udp" {
+	s, err := Bind(ctx, services.Port{Network: e.network, Number: e.addr.Port()}, e.addr)
+	stream, _ := s.Stream.(*net.TCPListener)
+	packet, _ := s.Packet.(*net.UDPConn)
+	return &socket{stream, packet}, err
+}
+
+// Bind binds the socket of a port at addr, where the calling thread lives.
+func Bind(ctx context.Context, p services.Port, addr netip.AddrPort) (services.Socket, error) {
+	s := services.Socket{Port: p}
+	var err error
+	if p.Network == "udp" {
 		var lc net.ListenConfig
-		c, err := lc.ListenPacket(ctx, "udp", e.addr.String())
-		if err != nil {
-			return nil, err
-		}
-		return &socket{packet: c.(*net.UDPConn)}, nil
+		s.Packet, err = lc.ListenPacket(ctx, "udp", addr.String())
+	} else {
+		s.Stream, err = services.Listen(ctx, addr)
 	}
-	l, err := services.Listen(ctx, e.addr)
-	if err != nil {
-		return nil, err
-	}
-	return &socket{stream: l.(*net.TCPListener)}, nil
+	return s, err
 }
 
 // advice says why an endpoint could not be bound and what to do about it.

@@ -34,8 +34,11 @@ type spec struct {
 	host      *services.Host // that of the decky
 	config    services.Config
 	ports     []services.Port // as declared
-	endpoints []endpoint      // as bound, in the same order
+	endpoints []endpoint      // as bound, in the same order for each address of the decky
 }
+
+// port returns what the endpoint of index i was declared as.
+func (s spec) port(i int) services.Port { return s.ports[i%len(s.ports)] }
 
 func (s spec) same(o spec) bool {
 	return s.identity == o.identity && s.place == o.place && maps.Equal(s.config, o.config) &&
@@ -118,12 +121,17 @@ func (r *Runtime) deckySpecs(reg *services.Registry, d decnet.Decky) ([]spec, er
 			id: unitID{d.Name, name}, svc: svc, identity: id, host: host,
 			config: services.Config(maps.Clone(d.Config[name])), ports: ports[name],
 		}
-		for _, p := range s.ports {
-			n := int(p.Number) + r.opt.PortOffset
-			if n < 1 || n > 65535 {
-				return nil, r.errorf("%s: %s: port %s with the offset %d is no port number: %w", d.Name, name, p, r.opt.PortOffset, decnet.ErrSemantic)
+		for _, a := range []netip.Addr{d.Addr, d.Addr6} {
+			if !a.IsValid() {
+				continue
 			}
-			s.endpoints = append(s.endpoints, endpoint{nil, p.Network, netip.AddrPortFrom(d.Addr, uint16(n))})
+			for _, p := range s.ports {
+				n := int(p.Number) + r.opt.PortOffset
+				if n < 1 || n > 65535 {
+					return nil, r.errorf("%s: %s: port %s with the offset %d is no port number: %w", d.Name, name, p, r.opt.PortOffset, decnet.ErrSemantic)
+				}
+				s.endpoints = append(s.endpoints, endpoint{nil, p.Network, netip.AddrPortFrom(a, uint16(n))})
+			}
 		}
 		specs = append(specs, s)
 	}

@@ -19,7 +19,7 @@ type unit struct {
 	opt     Options
 	env     services.Env
 	server  services.Server // the next to serve
-	sockets []*socket       // in the order of spec.ports
+	sockets []*socket       // in the order of spec.endpoints
 
 	stop    context.CancelFunc
 	running sync.WaitGroup
@@ -111,7 +111,7 @@ func (u *unit) serve(ctx context.Context) (err error) {
 		}
 	}()
 	for i, s := range u.sockets {
-		sock, err := s.open(u.spec.ports[i])
+		sock, err := s.open(u.spec.port(i))
 		if err != nil {
 			return err
 		}

@@ -118,6 +118,20 @@ func (p *persona) engine(nonce func() string) engine {
 	return newApache(h, p.id.Rand("web.allow").IntN(4))
 }
 
+// Product returns which web server [New] makes of the same settings, by the name that
+// services.Env.Product has.
+func Product(id services.Identity, cfg services.Config, info services.Info) (string, error) {
+	cfg, err := cfg.Check(info)
+	if err != nil {
+		return "", err
+	}
+	p, err := newPersona(services.Env{Identity: id}, cfg)
+	if err != nil {
+		return "", err
+	}
+	return productOf(p.engine(nil)), nil
+}
+
 // productOf is what the other services of the decky tell of e. IIS does not run on their
 // system, so something else passes its answers on.
 func productOf(e engine) string {

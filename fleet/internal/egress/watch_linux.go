@@ -1,4 +1,4 @@
-package lan
+package egress
 
 import (
 	"encoding/binary"
@@ -12,19 +12,19 @@ import (
 	"github.com/decnet/decnet"
 )
 
-// watch makes events of the packets that the egress lock of one decky has dropped.
-type watch struct {
+// Watch makes events of the packets that the lock of one decky drops. Make one with Lock.
+type Watch struct {
 	socket  *os.File // of nfnetlink_log
 	running sync.WaitGroup
 }
 
-// newWatch listens in the namespace of the calling thread.
-func newWatch(decky string, opt Options) (*watch, error) {
+// watch listens in the namespace of the calling thread.
+func watch(opt Options) (*Watch, error) {
 	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, unix.NETLINK_NETFILTER)
 	if err != nil {
 		return nil, fmt.Errorf("netfilter socket: %w", err)
 	}
-	w := &watch{socket: os.NewFile(uintptr(fd), "nflog")}
+	w := &Watch{socket: os.NewFile(uintptr(fd), "nflog")}
 	if err := bindLog(fd); err != nil {
 		w.socket.Close()
 		return nil, err
@@ -47,7 +47,7 @@ func newWatch(decky string, opt Options) (*watch, error) {
 			for payload := range loggedPackets(buf[:max(n, 0)]) {
 				if b, ok := parseBlocked(payload); ok {
 					opt.Sink.Emit(decnet.Event{
-						Time: opt.Now(), Decky: decky, Service: "egress", Type: "egress_blocked",
+						Time: opt.Now(), Decky: opt.Decky, Service: "egress", Type: "egress_blocked",
 						Severity: decnet.SeverityWarning, Fields: b.fields(),
 					})
 				}
@@ -57,7 +57,8 @@ func newWatch(decky string, opt Options) (*watch, error) {
 	return w, nil
 }
 
-func (w *watch) close() {
+// Close ends the events. The lock stays.
+func (w *Watch) Close() {
 	w.socket.Close()
 	w.running.Wait()
 }

@@ -1,0 +1,81 @@
+package main
+
+import (
+	"context"
+	"errors"
+
+	"github.com/decnet/decnet"
+	"github.com/decnet/decnet/collector"
+	"github.com/decnet/decnet/collector/dockerlogs"
+	"github.com/decnet/decnet/fleet"
+	"github.com/decnet/decnet/fleet/compose"
+	"github.com/decnet/decnet/fleet/deployment"
+	"github.com/decnet/decnet/fleet/docker"
+	"github.com/decnet/decnet/rfc5424"
+)
+
+// containers is the runtime of deckies that serve by themselves.
+type containers struct{ *docker.Runtime }
+
+// Run waits for the end of ctx: the deckies stay.
+func (containers) Run(ctx context.Context) error {
+	<-ctx.Done()
+	return nil
+}
+
+// newLogs is the source of what the containers of the fleet print.
+func (a *assembly) newLogs(engine string) *dockerlogs.Source {
+	return dockerlogs.New(dockerlogs.Options{Host: engine, Fleet: compose.DefaultProject, Log: a.log})
+}
+
+// deckyStatus tells how the deckies fare that are deployed, by whichever process.
+func (a *assembly) deckyStatus(ctx context.Context) ([]fleet.DeckyStatus, error) {
+	rt, ok := a.runtime.(containers)
+	if !ok {
+		return a.runtime.Status(ctx)
+	}
+	doc, err := deployment.Read(ctx, a.db)
+	if err != nil {
+		return nil, err
+	}
+	return rt.StatusOf(ctx, doc.Fleet)
+}
+
+// announced is a source whose events also go to sinks, once they are in the spool.
+type announced struct {
+	collector.Source
+	sink decnet.Sink
+}
+
+// Run implements collector.Source.
+func (s announced) Run(ctx context.Context, spool collector.Spool) error {
+	return s.Source.Run(ctx, announcing{Spool: spool, sink: s.sink})
+}
+
+// announcing is the spool of an announced source.
+type announcing struct {
+	collector.Spool
+	sink decnet.Sink
+}
+
+// Deliver implements collector.Spool.
+func (s announcing) Deliver(lines []string, positions ...collector.Position) error {
+	if err := s.Spool.Deliver(lines, positions...); err != nil {
+		return err
+	}
+	for _, l := range lines {
+		if e, err := rfc5424.Parse(l); err == nil {
+			s.sink.Emit(e)
+		}
+	}
+	return nil
+}
+
+// logsErr is what is wrong with the source of container logs.
+func logsErr(s *dockerlogs.Source) error {
+	status := s.Status()
+	if status.Err == nil && !status.Connected {
+		return errors.New("no connection to the container engine")
+	}
+	return status.Err
+}

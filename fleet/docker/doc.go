@@ -1,0 +1,2 @@
+// Package docker makes fleets real with a container engine.
+package docker

@@ -1,0 +1,8 @@
+package fleet
+
+// The labels by which whoever looks at an engine finds what belongs to a fleet.
+const (
+	LabelFleet   = "decnet.fleet"   // name of the project; on containers, networks, volumes and images
+	LabelDecky   = "decnet.decky"   // name of the decky
+	LabelService = "decnet.service" // name of the service; the holder of an address has none
+)
