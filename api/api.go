@@ -1,22 +1,35 @@
-// Package api is the HTTP interface over a store: log-in, events, bounties, attackers,
-// artifacts, a live stream and health, as net/http handlers.
+// Package api is the HTTP interface over a store: log-in, accounts, settings, events,
+// bounties, attackers, artifacts, a live stream and health, as net/http handlers.
 //
 //	h, err := api.New(api.Config{Store: db, Secret: secret})
 //	mux.Handle("/api/v1/", http.StripPrefix("/api/v1", h))
 //
 // Errors are JSON objects {"detail": "…"}. What went wrong inside is logged and never sent.
+// [Document] describes every path, and the interface serves it at /openapi.json.
+//
+// # Changes
+//
+// Whatever changes something, a log-in and one that failed become events of the service
+// audit, for Config.Audit: they name the operator, the address that the request came from
+// and the request, and never count as what an attacker did.
+//
+// # Answers
+//
+// What is read is answered with an ETag, and with 304 when If-None-Match has it; longer
+// answers are compressed for those who accept gzip. Every answer has an X-Request-ID, the
+// client's own one when that has 1 to 64 letters, digits, dots, dashes and underscores.
 package api
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
 	"net/http"
-	"path"
-	"strings"
 	"time"
+
+	"golang.org/x/crypto/bcrypt"
 
 	"github.com/decnet/decnet"
 	"github.com/decnet/decnet/store"
@@ -30,6 +43,7 @@ type Store interface {
 	store.Users
 	store.State
 	store.Stats
+	Purge(ctx context.Context, before time.Time) (store.Purged, error)
 	Ping(ctx context.Context) error
 }
 
@@ -39,35 +53,66 @@ type Artifacts interface {
 	Open(decky, storedAs string) (fs.File, error)
 }
 
-// Config assembles an API. Store and Secret are required; the rest works when zero.
+// Config assembles an API. Store is required, and so is one of Secret and Auth; the rest
+// works when zero.
 type Config struct {
 	Store     Store
-	Secret    []byte           // signs tokens; at least 32 bytes
-	Artifacts Artifacts        // nil: no artifact is ever found
-	Hub       *Hub             // feeds /stream; nil: /stream answers 404
-	Health    func() []Worker  // nil: the database alone decides
-	Origins   []string         // browser origins that may call the API; none: same origin only
-	Log       *slog.Logger     // nil: discarded
-	Now       func() time.Time // nil: time.Now
+	Secret    []byte          // signs tokens; at least 32 bytes
+	Auth      Authenticator   // nil: the accounts of the store, who log in at /auth/login
+	Artifacts Artifacts       // nil: no artifact is ever found
+	Hub       *Hub            // feeds /stream; nil: /stream answers 404
+	Health    func() []Worker // nil: the database alone decides
+	Audit     decnet.Sink     // takes an event for each change; nil: nobody is told
+	Origins   []string        // browser origins that may call the API, "*": all; none: same origin only
+
+	// Developer serves /openapi.json to everybody instead of to those who are logged in,
+	// and lets administrators delete all that was collected.
+	Developer bool
+	// Profiling answers administrators below /debug/pprof/, for example with the handlers
+	// of net/http/pprof. nil: there are no such paths.
+	Profiling http.Handler
+
+	Timeout time.Duration    // longest time to answer, streams and downloads apart; 0: 30 s
+	Log     *slog.Logger     // nil: discarded
+	Now     func() time.Time // nil: time.Now
 }
 
 // server holds what the handlers share.
 type server struct {
 	Config
-	tokens  tokens
-	tickets *tickets
-	logins  *loginLimits
-	ping    pingCache
+	tokens   tokens
+	tickets  *tickets
+	logins   *loginLimits
+	ping     pingCache
+	accounts changes
+	pace     pace
+	document []byte // OpenAPI
+}
+
+// pace says how long things may take.
+type pace struct {
+	cost   int           // of bcrypt
+	nobody string        // hash of that cost, with which the password of an unknown user is compared
+	body   time.Duration // longest wait for the whole body of a request
+	write  time.Duration // longest wait for a client to take an answer, or a part of a download
+	event  time.Duration // longest wait for a client to take an event
 }
 
 // New returns the handler, whose paths start at "/": mount it under a prefix with
 // http.StripPrefix. It is safe for concurrent use. A Config that lacks something gives an
 // error that wraps decnet.ErrInvalid.
 func New(cfg Config) (http.Handler, error) {
+	return newHandler(cfg, pace{
+		cost: passwordCost, nobody: nobody,
+		body: 10 * time.Second, write: 30 * time.Second, event: 10 * time.Second,
+	})
+}
+
+func newHandler(cfg Config, pace pace) (http.Handler, error) {
 	if cfg.Store == nil {
 		return nil, fmt.Errorf("api: no store: %w", decnet.ErrInvalid)
 	}
-	if len(cfg.Secret) < 32 {
+	if cfg.Auth == nil && len(cfg.Secret) < 32 {
 		return nil, fmt.Errorf("api: the secret has %d bytes, at least 32 are needed: %w", len(cfg.Secret), decnet.ErrInvalid)
 	}
 	if cfg.Log == nil {
@@ -76,140 +121,51 @@ func New(cfg Config) (http.Handler, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
+	if cfg.Audit == nil {
+		cfg.Audit = decnet.SinkFunc(func(decnet.Event) {})
+	}
+	cfg.Timeout = cmp.Or(cfg.Timeout, 30*time.Second)
 	s := &server{
 		Config:  cfg,
 		tokens:  tokens{secret: cfg.Secret, now: cfg.Now},
 		tickets: newTickets(cfg.Now),
 		logins:  newLoginLimits(cfg.Now),
+		pace:    pace,
 	}
+	routes := s.routes()
+	s.document = document(routes)
 	mux := http.NewServeMux()
-	for pattern, h := range map[string]handler{
-		"POST /auth/login":                      s.login,
-		"POST /auth/logout":                     s.authenticated(s.logout),
-		"POST /auth/change-password":            s.authenticated(s.changePassword),
-		"GET /logs":                             s.viewer(s.logs),
-		"GET /logs/histogram":                   s.viewer(s.histogram),
-		"GET /bounty":                           s.viewer(s.bounties),
-		"GET /stats":                            s.viewer(s.stats),
-		"GET /deckies":                          s.viewer(s.deckies),
-		"GET /attackers":                        s.viewer(s.attackers),
-		"GET /attackers/{uuid}":                 s.viewer(s.attacker),
-		"GET /attackers/{uuid}/commands":        s.viewer(s.commands),
-		"GET /attackers/{uuid}/artifacts":       s.viewer(s.attackerArtifacts),
-		"GET /artifacts/{decky}/{stored_as...}": s.admin(s.artifact),
-		"POST /stream/ticket":                   s.viewer(s.ticket),
-		"GET /stream":                           s.stream,
-		"GET /health":                           s.viewer(s.health),
-	} {
-		mux.Handle(pattern, s.handle(h))
+	for _, r := range routes {
+		mux.Handle(r.method+" "+r.pattern(), s.handle(r))
+	}
+	if cfg.Profiling != nil {
+		mux.Handle("/debug/pprof/", s.handle(route{access: admin, lasts: true, handle: func(w http.ResponseWriter, r *http.Request) error {
+			cfg.Profiling.ServeHTTP(w, r)
+			return nil
+		}}))
 	}
 	return s.guard(known(mux)), nil
 }
 
-// known answers in JSON what mux has no handler for: other paths, and other methods on its
-// own. A path that is not clean is another path.
-func known(mux *http.ServeMux) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h, pattern := mux.Handler(r)
-		if p := r.URL.EscapedPath(); pattern != "" && path.Clean(p) == p {
-			mux.ServeHTTP(w, r)
-			return
-		}
-		refusal := answer{header: w.Header()}
-		if pattern == "" {
-			h.ServeHTTP(&refusal, r)
-		}
-		if refusal.status == http.StatusMethodNotAllowed {
-			detail(w, refusal.status, "Method not allowed")
-			return
-		}
-		detail(w, http.StatusNotFound, "Not found")
-	})
-}
+// Document returns the OpenAPI 3.1 document of the whole interface, as JSON text. The
+// paths in it are relative to where it is served.
+func Document() []byte { return document((&server{}).routes()) }
 
-// answer takes the status and the headers of an answer, and not its body.
-type answer struct {
-	header http.Header
-	status int
-}
+// passwordCost is bcrypt's: about a quarter of a second.
+const passwordCost = 12
 
-func (a *answer) Header() http.Header         { return a.header }
-func (a *answer) WriteHeader(status int)      { a.status = status }
-func (a *answer) Write(p []byte) (int, error) { return len(p), nil }
+// nobody is the hash that the password of an unknown user is compared with, so that the
+// time of an answer does not tell whether the name exists.
+const nobody = "$2a$12$oUP7gdhB0Z4zqXvDCE1KAOXvQfx7dhQ7vM4OEFrLm6xbFCG1pYI2G"
 
-// handler answers a request or returns an error that has not been answered.
-type handler func(w http.ResponseWriter, r *http.Request) error
+// HashPassword returns the bcrypt hash that a store.User holds. A password shorter than 8
+// or longer than 72 bytes gives an error that wraps decnet.ErrSemantic.
+func HashPassword(password string) (string, error) { return hashPassword(password, passwordCost) }
 
-func (s *server) handle(h handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if err := h(w, r); err != nil {
-			s.fail(w, r, err)
-		}
-	})
-}
-
-// guard sets the headers that every answer carries and answers browsers' preflights.
-func (s *server) guard(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h := w.Header()
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Cache-Control", "no-store")
-		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
-		if origin := r.Header.Get("Origin"); origin != "" && s.allows(origin) {
-			h.Set("Access-Control-Allow-Origin", origin)
-			h.Add("Vary", "Origin")
-			if r.Method == http.MethodOptions {
-				h.Set("Access-Control-Allow-Methods", "GET, POST, PUT, DELETE, OPTIONS")
-				h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, Last-Event-ID")
-				w.WriteHeader(http.StatusNoContent)
-				return
-			}
-		}
-		next.ServeHTTP(w, r)
-	})
-}
-
-func (s *server) allows(origin string) bool {
-	for _, o := range s.Origins {
-		if o == origin {
-			return true
-		}
+func hashPassword(password string, cost int) (string, error) {
+	if len(password) < minPassword || len(password) > maxPassword {
+		return "", fmt.Errorf("api: a password has %d to %d bytes: %w", minPassword, maxPassword, decnet.ErrSemantic)
 	}
-	return false
-}
-
-// fail maps an error kind to its status. Only errors of a kind tell the client what they say.
-func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
-	var bad *parameterError
-	switch {
-	case errors.As(err, &bad):
-		detail(w, http.StatusUnprocessableEntity, bad.Error())
-	case errors.Is(err, errTooMany):
-		w.Header().Set("Retry-After", "60")
-		detail(w, http.StatusTooManyRequests, "Too many attempts, try again later")
-	case errors.Is(err, decnet.ErrInvalid):
-		detail(w, http.StatusBadRequest, worded(err))
-	case errors.Is(err, decnet.ErrUnauthorized):
-		w.Header().Set("WWW-Authenticate", "Bearer")
-		detail(w, http.StatusUnauthorized, "Could not validate credentials")
-	case errors.Is(err, decnet.ErrForbidden):
-		detail(w, http.StatusForbidden, worded(err))
-	case errors.Is(err, decnet.ErrNotFound):
-		detail(w, http.StatusNotFound, "Not found")
-	case errors.Is(err, decnet.ErrConflict), errors.Is(err, decnet.ErrSemantic):
-		detail(w, http.StatusConflict, worded(err))
-	case r.Context().Err() != nil: // the client has gone
-	default:
-		s.Log.Error("request failed", "method", r.Method, "path", r.URL.Path, "error", err)
-		detail(w, http.StatusInternalServerError, "Internal server error")
-	}
-}
-
-// worded returns the text of err without the kind of error that it ends with for programs.
-func worded(err error) string {
-	text := err.Error()
-	for _, kind := range []error{decnet.ErrInvalid, decnet.ErrForbidden, decnet.ErrConflict, decnet.ErrSemantic} {
-		text = strings.TrimSuffix(text, ": "+kind.Error())
-	}
-	return text
+	h, err := bcrypt.GenerateFromPassword([]byte(password), cost)
+	return string(h), err
 }

@@ -11,33 +11,37 @@ import (
 )
 
 type attackerRow struct {
-	UUID            string               `json:"uuid"`
-	IP              string               `json:"ip"`
-	FirstSeen       isoTime              `json:"first_seen"`
-	LastSeen        isoTime              `json:"last_seen"`
-	EventCount      int                  `json:"event_count"`
-	ServiceCount    int                  `json:"service_count"`
-	DeckyCount      int                  `json:"decky_count"`
-	Services        []string             `json:"services"`
-	Deckies         []string             `json:"deckies"`
-	TraversalPath   any                  `json:"traversal_path"`
-	IsTraversal     bool                 `json:"is_traversal"`
-	BountyCount     int                  `json:"bounty_count"`
-	CredentialCount int                  `json:"credential_count"`
-	UpdatedAt       isoTime              `json:"updated_at"`
-	Behavior        *behaviorRow         `json:"behavior"`
-	Fingerprints    []decnet.Fingerprint `json:"fingerprints,omitempty"` // of one attacker alone
-	Commands        []commandRow         `json:"commands,omitempty"`     // of one attacker alone, the newest
+	UUID            string       `json:"uuid"`
+	IP              string       `json:"ip"`
+	FirstSeen       isoTime      `json:"first_seen"`
+	LastSeen        isoTime      `json:"last_seen"`
+	EventCount      int          `json:"event_count"`
+	ServiceCount    int          `json:"service_count"`
+	DeckyCount      int          `json:"decky_count"`
+	Services        []string     `json:"services"`
+	Deckies         []string     `json:"deckies"`
+	TraversalPath   *string      `json:"traversal_path" doc:"deckies in the order of first contact"`
+	IsTraversal     bool         `json:"is_traversal"`
+	BountyCount     int          `json:"bounty_count"`
+	CredentialCount int          `json:"credential_count"`
+	UpdatedAt       isoTime      `json:"updated_at"`
+	Behavior        *behaviorRow `json:"behavior"`
+}
+
+type attackerDetail struct {
+	attackerRow
+	Fingerprints []decnet.Fingerprint `json:"fingerprints"`
+	Commands     []commandRow         `json:"commands" doc:"the newest, at most 200"`
 }
 
 type behaviorRow struct {
-	OSGuess         any             `json:"os_guess"`
-	HopDistance     any             `json:"hop_distance"`
+	OSGuess         *string         `json:"os_guess"`
+	HopDistance     *int            `json:"hop_distance"`
 	TCP             json.RawMessage `json:"tcp_fingerprint"`
 	Retransmits     int             `json:"retransmit_count"`
-	Class           any             `json:"behavior_class"`
-	BeaconInterval  any             `json:"beacon_interval_s"`
-	BeaconJitterPct any             `json:"beacon_jitter_pct"`
+	Class           *string         `json:"behavior_class"`
+	BeaconInterval  *float64        `json:"beacon_interval_s"`
+	BeaconJitterPct *float64        `json:"beacon_jitter_pct"`
 	ToolGuesses     []string        `json:"tool_guesses"`
 	Timing          json.RawMessage `json:"timing_stats"`
 	Phases          json.RawMessage `json:"phase_sequence"`
@@ -55,33 +59,31 @@ func newAttackerRow(a *decnet.Attacker) attackerRow {
 		UUID: a.UUID, IP: a.Addr.String(), FirstSeen: isoTime(a.FirstSeen), LastSeen: isoTime(a.LastSeen),
 		EventCount: a.Events, ServiceCount: len(a.Services), DeckyCount: len(a.Deckies),
 		Services: listOf(a.Services), Deckies: listOf(a.Deckies),
-		TraversalPath: optional(a.Traversal), IsTraversal: a.Traversal != "",
+		TraversalPath: present(a.Traversal), IsTraversal: a.Traversal != "",
 		BountyCount: a.Bounties, CredentialCount: a.Credentials, UpdatedAt: isoTime(a.UpdatedAt),
 	}
 	if b := a.Behavior; b != nil {
 		row.Behavior = &behaviorRow{
-			OSGuess: optional(b.OSGuess), TCP: object(b.TCP), Retransmits: b.Retransmits, Class: optional(b.Class),
-			ToolGuesses: listOf(b.ToolGuesses), Timing: object(b.Timing), Phases: object(b.Phases),
-		}
-		if b.HopDistance > 0 {
-			row.Behavior.HopDistance = b.HopDistance
+			OSGuess: present(b.OSGuess), TCP: objectOf(b.TCP), Retransmits: b.Retransmits, Class: present(b.Class),
+			HopDistance: present(b.HopDistance), ToolGuesses: listOf(b.ToolGuesses), Timing: objectOf(b.Timing), Phases: objectOf(b.Phases),
 		}
 		if b.BeaconInterval > 0 {
-			row.Behavior.BeaconInterval = b.BeaconInterval.Seconds()
-			row.Behavior.BeaconJitterPct = b.BeaconJitterPct
+			seconds, jitter := b.BeaconInterval.Seconds(), b.BeaconJitterPct
+			row.Behavior.BeaconInterval, row.Behavior.BeaconJitterPct = &seconds, &jitter
 		}
 	}
 	return row
 }
 
-func listOf(s []string) []string {
+// listOf is [] in JSON when it is empty.
+func listOf[T any](s []T) []T {
 	if s == nil {
-		return []string{}
+		return []T{}
 	}
 	return s
 }
 
-func object(m json.RawMessage) json.RawMessage {
+func objectOf(m json.RawMessage) json.RawMessage {
 	if len(m) == 0 {
 		return json.RawMessage("{}")
 	}
@@ -99,11 +101,11 @@ func commandRows(list []decnet.Command) []commandRow {
 func (s *server) attackers(w http.ResponseWriter, r *http.Request) error {
 	p := query(r.URL.Query())
 	f := store.AttackerFilter{
-		Search:  p.text("search", 512),
-		Service: p.text("service", 64),
-		Sort:    store.AttackerSort(p.choice("sort_by", string(store.SortRecent), string(store.SortActive), string(store.SortTraversals))),
+		Search:  p.text(partOfIP),
+		Service: p.text(service),
+		Sort:    store.AttackerSort(p.choice(sortBy)),
 	}
-	f.Limit, f.Offset = p.page(1000)
+	f.Limit, f.Offset = p.page(limit)
 	if p.err != nil {
 		return p.err
 	}
@@ -119,11 +121,11 @@ func (s *server) attackers(w http.ResponseWriter, r *http.Request) error {
 	for i := range list {
 		rows[i] = newAttackerRow(&list[i])
 	}
-	return respond(w, http.StatusOK, page{total, f.Limit, f.Offset, rows})
+	return respond(w, r, http.StatusOK, page[attackerRow]{total, f.Limit, f.Offset, rows})
 }
 
-// attackerID returns the identifier in the path; what is not one names no attacker.
-func attackerID(r *http.Request) (string, error) {
+// pathID returns the identifier in the path; what is not one names nothing.
+func pathID(r *http.Request) (string, error) {
 	id, err := uuid.Parse(r.PathValue("uuid"))
 	if err != nil {
 		return "", decnet.ErrNotFound
@@ -135,7 +137,7 @@ func attackerID(r *http.Request) (string, error) {
 const detailCommands = 200
 
 func (s *server) attacker(w http.ResponseWriter, r *http.Request) error {
-	id, err := attackerID(r)
+	id, err := pathID(r)
 	if err != nil {
 		return err
 	}
@@ -147,19 +149,17 @@ func (s *server) attacker(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	row := newAttackerRow(&a)
-	row.Fingerprints, row.Commands = a.Fingerprints, commandRows(commands)
-	return respond(w, http.StatusOK, row)
+	return respond(w, r, http.StatusOK, attackerDetail{newAttackerRow(&a), listOf(a.Fingerprints), commandRows(commands)})
 }
 
 func (s *server) commands(w http.ResponseWriter, r *http.Request) error {
-	id, err := attackerID(r)
+	id, err := pathID(r)
 	if err != nil {
 		return err
 	}
 	p := query(r.URL.Query())
-	f := store.CommandFilter{Service: p.text("service", 64)}
-	f.Limit, f.Offset = p.page(200)
+	f := store.CommandFilter{Service: p.text(service)}
+	f.Limit, f.Offset = p.page(shortLimit)
 	if p.err != nil {
 		return p.err
 	}
@@ -167,5 +167,5 @@ func (s *server) commands(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return respond(w, http.StatusOK, page{total, f.Limit, f.Offset, commandRows(list)})
+	return respond(w, r, http.StatusOK, page[commandRow]{total, f.Limit, f.Offset, commandRows(list)})
 }

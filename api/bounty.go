@@ -36,8 +36,8 @@ func bountyRows(list []decnet.Bounty) []bountyRow {
 
 func (s *server) bounties(w http.ResponseWriter, r *http.Request) error {
 	p := query(r.URL.Query())
-	f := store.BountyFilter{Type: p.text("bounty_type", 64), Search: p.text("search", 512)}
-	f.Limit, f.Offset = p.page(1000)
+	f := store.BountyFilter{Type: p.text(bountyType), Search: p.text(partOfBounty)}
+	f.Limit, f.Offset = p.page(limit)
 	if p.err != nil {
 		return p.err
 	}
@@ -49,5 +49,5 @@ func (s *server) bounties(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return respond(w, http.StatusOK, page{total, f.Limit, f.Offset, bountyRows(list)})
+	return respond(w, r, http.StatusOK, page[bountyRow]{total, f.Limit, f.Offset, bountyRows(list)})
 }

@@ -34,11 +34,11 @@ type deckyRow struct {
 	IP             string   `json:"ip"`
 	Hostname       string   `json:"hostname"`
 	Distro         string   `json:"distro"`
-	Archetype      any      `json:"archetype"`
+	Archetype      *string  `json:"archetype"`
 	OSFamily       string   `json:"nmap_os"`
 	Services       []string `json:"services"`
-	MutateInterval any      `json:"mutate_interval"` // minutes
-	LastMutated    isoTime  `json:"last_mutated"`
+	MutateInterval *int     `json:"mutate_interval" doc:"minutes"`
+	LastMutated    *isoTime `json:"last_mutated"`
 }
 
 func (s *server) deckies(w http.ResponseWriter, r *http.Request) error {
@@ -49,14 +49,12 @@ func (s *server) deckies(w http.ResponseWriter, r *http.Request) error {
 	rows := make([]deckyRow, len(f.Deckies))
 	for i, d := range f.Deckies {
 		rows[i] = deckyRow{
-			Name: d.Name, IP: d.Addr.String(), Hostname: d.Hostname, Distro: d.Distro, Archetype: optional(d.Archetype),
-			OSFamily: d.OSFamily, Services: d.Services, LastMutated: isoTime(d.LastMutated),
-		}
-		if d.MutateInterval > 0 {
-			rows[i].MutateInterval = int(d.MutateInterval.Minutes())
+			Name: d.Name, IP: d.Addr.String(), Hostname: d.Hostname, Distro: d.Distro, Archetype: present(d.Archetype),
+			OSFamily: d.OSFamily, Services: listOf(d.Services),
+			MutateInterval: present(int(d.MutateInterval.Minutes())), LastMutated: present(isoTime(d.LastMutated)),
 		}
 	}
-	return respond(w, http.StatusOK, rows)
+	return respond(w, r, http.StatusOK, rows)
 }
 
 // totals is the overview that /stats answers and the stream repeats.
@@ -73,5 +71,5 @@ func (s *server) stats(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return respond(w, http.StatusOK, t)
+	return respond(w, r, http.StatusOK, t)
 }

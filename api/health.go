@@ -16,13 +16,18 @@ type Worker struct {
 }
 
 type component struct {
-	Status string `json:"status"` // "ok" or "failing"
-	Detail any    `json:"detail"`
+	Status string  `json:"status" enum:"ok,failing"`
+	Detail *string `json:"detail" doc:"what is wrong"`
+}
+
+type healthAnswer struct {
+	Status     string               `json:"status" enum:"healthy,degraded,unhealthy"`
+	Components map[string]component `json:"components"`
 }
 
 func newComponent(err error) component {
 	if err != nil {
-		return component{"failing", err.Error()}
+		return component{"failing", present(err.Error())}
 	}
 	return component{"ok", nil}
 }
@@ -66,5 +71,5 @@ func (s *server) health(w http.ResponseWriter, r *http.Request) error {
 	if unhealthy {
 		status, code = "unhealthy", http.StatusServiceUnavailable
 	}
-	return respond(w, code, map[string]any{"status": status, "components": components})
+	return respond(w, r, code, healthAnswer{status, components})
 }

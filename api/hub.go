@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/decnet/decnet"
@@ -13,7 +14,7 @@ import (
 )
 
 // The hub reads hubBatch records at a time. A stream that has hubQueue frames waiting is
-// ended: its client comes back with Last-Event-ID and catches up from the store.
+// told so and ended: its client comes back with Last-Event-ID and catches up from the store.
 const (
 	hubBatch = 500
 	hubQueue = 64
@@ -66,7 +67,8 @@ type frame struct {
 
 type subscription struct {
 	frames chan frame
-	from   int64 // the last record before the first frame
+	from   int64       // the last record before the first frame
+	slow   atomic.Bool // it was ended because too much was waiting
 }
 
 func (h *Hub) subscribe() *subscription {
@@ -96,6 +98,7 @@ func (h *Hub) broadcast(f frame) {
 		select {
 		case s.frames <- f:
 		default:
+			s.slow.Store(true)
 			delete(h.subs, s)
 			close(s.frames)
 		}

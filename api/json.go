@@ -2,54 +2,147 @@ package api
 
 import (
 	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"reflect"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
-
-	"github.com/decnet/decnet"
+	"unicode/utf8"
 )
 
-// maxBody bounds a request body.
+// maxBody bounds a request body, unless its route says otherwise.
 const maxBody = 64 << 10
 
-func respond(w http.ResponseWriter, status int, v any) error {
-	w.Header().Set("Content-Type", "application/json")
+// compressFrom is the size of the smallest answer that is compressed.
+const compressFrom = 1 << 10
+
+// respond sends v. What is read can be kept by the client, who asks with If-None-Match
+// whether it is still so.
+func respond(w http.ResponseWriter, r *http.Request, status int, v any) error {
+	body, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	body = append(body, '\n')
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	if r.Method == http.MethodGet || r.Method == http.MethodHead {
+		h.Add("Vary", "Accept-Encoding")
+		if status == http.StatusOK {
+			sum := sha256.Sum256(body)
+			tag := `W/"` + hex.EncodeToString(sum[:12]) + `"`
+			h.Set("ETag", tag)
+			h.Set("Cache-Control", "private, no-cache")
+			if matches(r.Header.Values("If-None-Match"), tag) {
+				h.Del("Content-Type")
+				w.WriteHeader(http.StatusNotModified)
+				return nil
+			}
+		}
+		if len(body) >= compressFrom && acceptsGzip(r) {
+			var packed bytes.Buffer
+			z, _ := gzip.NewWriterLevel(&packed, gzip.BestSpeed) // fails for other levels alone
+			_, _ = z.Write(body)
+			_ = z.Close()
+			body = packed.Bytes()
+			h.Set("Content-Encoding", "gzip")
+		}
+	}
+	h.Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
-	return json.NewEncoder(w).Encode(v)
+	_, _ = w.Write(body) // an error means that the client has gone
+	return nil
 }
 
-func detail(w http.ResponseWriter, status int, text string) {
-	_ = respond(w, status, map[string]string{"detail": text})
+// matches reports whether If-None-Match (RFC 9110 section 13.1.2) names tag.
+func matches(header []string, tag string) bool {
+	for _, line := range header {
+		for part := range strings.SplitSeq(line, ",") {
+			part = strings.TrimSpace(part)
+			if part == "*" || strings.TrimPrefix(part, "W/") == strings.TrimPrefix(tag, "W/") {
+				return true
+			}
+		}
+	}
+	return false
 }
 
-// decode reads a JSON object with the keys of v, all of which must be there, and no others.
+// acceptsGzip reads Accept-Encoding (RFC 9110 section 12.5.3).
+func acceptsGzip(r *http.Request) bool {
+	for part := range strings.SplitSeq(r.Header.Get("Accept-Encoding"), ",") {
+		coding, weight, _ := strings.Cut(part, ";")
+		if strings.EqualFold(strings.TrimSpace(coding), "gzip") {
+			q, found := strings.CutPrefix(strings.TrimSpace(weight), "q=")
+			return !found || strings.Trim(q, "0.") != ""
+		}
+	}
+	return false
+}
+
+type failure struct {
+	Detail string `json:"detail" doc:"for people"`
+}
+
+type message struct {
+	Message string `json:"message" doc:"for people"`
+}
+
+func detail(w http.ResponseWriter, r *http.Request, status int, text string) {
+	_ = respond(w, r, status, failure{text})
+}
+
+// decode reads a JSON object with the keys of v, which points to a struct, and no others.
+// All of them must be there, but for pointers and what has the option omitempty. The tags
+// min, max and enum bound the lengths of texts in bytes, or numbers, and the choices.
 func decode(w http.ResponseWriter, r *http.Request, v any) error {
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-	var size *http.MaxBytesError
+	return decodeUpTo(w, r, maxBody, v)
+}
+
+func decodeUpTo(w http.ResponseWriter, r *http.Request, size int64, v any) error {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, size))
+	var large *http.MaxBytesError
 	switch {
-	case errors.As(err, &size):
-		return fmt.Errorf("request body: larger than %d bytes: %w", size.Limit, decnet.ErrInvalid)
+	case errors.As(err, &large):
+		return refuse(http.StatusBadRequest, "request body: larger than %d bytes", large.Limit)
 	case err != nil:
-		return fmt.Errorf("request body: not received whole: %w", decnet.ErrInvalid)
+		return refuse(http.StatusBadRequest, "request body: not received whole")
 	}
 	var keys map[string]json.RawMessage
 	if err := json.Unmarshal(body, &keys); err != nil || keys == nil {
-		return fmt.Errorf("request body: not a JSON object: %w", decnet.ErrInvalid)
+		return refuse(http.StatusBadRequest, "request body: not a JSON object")
 	}
-	d := json.NewDecoder(bytes.NewReader(body))
-	d.DisallowUnknownFields()
-	if err := d.Decode(v); err != nil {
-		return fmt.Errorf("request body: %s: %w", plain(err), decnet.ErrInvalid)
+	if err := json.Unmarshal(body, v); err != nil {
+		return refuse(http.StatusBadRequest, "request body: %s", plain(err))
 	}
-	for t, i := reflect.TypeOf(v).Elem(), 0; i < t.NumField(); i++ {
-		if name := t.Field(i).Tag.Get("json"); keys[name] == nil {
-			return fmt.Errorf("request body: %s is missing: %w", name, decnet.ErrInvalid)
+	val := reflect.ValueOf(v).Elem()
+	for i := range val.NumField() {
+		f := newField(val.Type().Field(i))
+		given := keys[f.name]
+		delete(keys, f.name)
+		switch {
+		case given == nil && f.optional:
+			continue
+		case given == nil:
+			return refuse(http.StatusBadRequest, "request body: %s is missing", f.name)
+		case string(given) == "null" && !f.nullable:
+			return refuse(http.StatusBadRequest, "request body: %s must not be null", f.name)
+		case string(given) == "null":
+			continue
 		}
+		if accepted := f.refuses(reflect.Indirect(val.Field(i))); accepted != "" {
+			return wrongValue(f.name, accepted)
+		}
+	}
+	for name := range keys {
+		return refuse(http.StatusBadRequest, "request body: unknown field %.64q", name)
 	}
 	return nil
 }
@@ -58,34 +151,75 @@ func decode(w http.ResponseWriter, r *http.Request, v any) error {
 func plain(err error) string {
 	var typ *json.UnmarshalTypeError
 	if errors.As(err, &typ) {
-		return fmt.Sprintf("%s must be a %s", typ.Field, typ.Type)
+		what := "text"
+		if typ.Type.Kind() == reflect.Int {
+			what = "a whole number"
+		}
+		return fmt.Sprintf("%s must be %s", typ.Field, what)
 	}
-	return strings.TrimPrefix(err.Error(), "json: ") // an unknown field
+	return strings.TrimPrefix(err.Error(), "json: ")
+}
+
+// field is what the tags of a struct say of a JSON key.
+type field struct {
+	name     string
+	optional bool // may be absent
+	nullable bool
+	min, max int // of a number, or of the bytes of a text; both 0: no bounds
+	enum     []string
+	doc      string
+}
+
+func newField(f reflect.StructField) field {
+	name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
+	out := field{
+		name: name, optional: strings.Contains(options, "omitempty"), nullable: f.Type.Kind() == reflect.Pointer,
+		doc: f.Tag.Get("doc"),
+	}
+	out.min, _ = strconv.Atoi(f.Tag.Get("min"))
+	out.max, _ = strconv.Atoi(f.Tag.Get("max"))
+	if enum := f.Tag.Get("enum"); enum != "" {
+		out.enum = strings.Split(enum, ",")
+	}
+	return out
+}
+
+// refuses returns what the field accepts, unless that is v.
+func (f field) refuses(v reflect.Value) (accepted string) {
+	switch {
+	case f.enum != nil && !slices.Contains(f.enum, v.String()):
+		return "one of " + strings.Join(f.enum, ", ")
+	case f.max == 0:
+		return ""
+	case v.Kind() == reflect.Int && (v.Int() < int64(f.min) || v.Int() > int64(f.max)):
+		return fmt.Sprintf("a whole number from %d to %d", f.min, f.max)
+	case v.Kind() == reflect.String && (v.Len() < f.min || v.Len() > f.max || !utf8.ValidString(v.String())):
+		return fmt.Sprintf("%d to %d bytes", f.min, f.max)
+	}
+	return ""
 }
 
 // isoTime is how the API writes times: RFC 3339 in UTC with microseconds.
 type isoTime time.Time
 
-// MarshalJSON writes null for the zero time.
+// MarshalJSON implements json.Marshaler.
 func (t isoTime) MarshalJSON() ([]byte, error) {
-	if time.Time(t).IsZero() {
-		return []byte("null"), nil
-	}
 	return time.Time(t).UTC().AppendFormat(nil, `"2006-01-02T15:04:05.000000Z"`), nil
 }
 
 // page is the envelope of a list.
-type page struct {
-	Total  int `json:"total"`
+type page[T any] struct {
+	Total  int `json:"total" doc:"rows on all pages"`
 	Limit  int `json:"limit"`
 	Offset int `json:"offset"`
-	Data   any `json:"data"`
+	Data   []T `json:"data"`
 }
 
-// optional is null in JSON when it is empty.
-func optional(s string) any {
-	if s == "" {
+// present is null in JSON when it is zero.
+func present[T comparable](v T) *T {
+	var zero T
+	if v == zero {
 		return nil
 	}
-	return s
+	return &v
 }

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -36,18 +37,38 @@ func newLoginLimits(now func() time.Time) *loginLimits {
 	return &loginLimits{now: now, hashes: make(chan struct{}, loginHashes), keys: keys}
 }
 
-// admit reports whether an attempt from host for user may go on, and waits for a
-// processor. The caller calls release when it is done.
-func (l *loginLimits) admit(ctx context.Context, host, user string) (release func(), ok bool) {
-	if !l.allow("host "+host) || !l.allow("user "+user) {
-		return nil, false
+// admit counts an attempt from an address for a user and waits for a processor. The caller
+// calls release when it is done. It gives errTooMany.
+func (l *loginLimits) admit(ctx context.Context, addr, user string) (release func(), err error) {
+	if !l.allow(hostKey(addr)) || !l.allow("user "+user) {
+		return nil, errTooMany
 	}
+	return l.processor(ctx)
+}
+
+// processor waits for a processor to hash on.
+func (l *loginLimits) processor(ctx context.Context) (release func(), err error) {
 	select {
 	case l.hashes <- struct{}{}:
-		return func() { <-l.hashes }, true
+		return func() { <-l.hashes }, nil
 	case <-ctx.Done():
-		return nil, false
+		return nil, errTooMany
 	}
+}
+
+// hostKey names whoever has the address: one host of IPv4, or a network of IPv6, because
+// a host there has as many addresses as it likes.
+func hostKey(addr string) string {
+	a, err := netip.ParseAddr(addr)
+	if err != nil {
+		return "host " + addr
+	}
+	if a = a.Unmap().WithZone(""); a.Is6() {
+		if p, err := a.Prefix(64); err == nil {
+			return "host " + p.String()
+		}
+	}
+	return "host " + a.String()
 }
 
 func (l *loginLimits) allow(key string) bool {
@@ -62,9 +83,9 @@ func (l *loginLimits) allow(key string) bool {
 }
 
 // forgive forgets the attempts of somebody who knew the password.
-func (l *loginLimits) forgive(host, user string) {
+func (l *loginLimits) forgive(addr, user string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.keys.Remove("host " + host)
+	l.keys.Remove(hostKey(addr))
 	l.keys.Remove("user " + user)
 }

@@ -15,12 +15,12 @@ type logRow struct {
 	Decky      string  `json:"decky"`
 	Service    string  `json:"service"`
 	EventType  string  `json:"event_type"`
-	AttackerIP string  `json:"attacker_ip"`
-	RawLine    string  `json:"raw_line"`
-	Fields     string  `json:"fields"`
-	Msg        any     `json:"msg"`
-	TraceID    any     `json:"trace_id"`
-	SpanID     any     `json:"span_id"`
+	AttackerIP string  `json:"attacker_ip" doc:"Unknown when it is"`
+	RawLine    string  `json:"raw_line" doc:"RFC 5424"`
+	Fields     string  `json:"fields" doc:"JSON object as text, in the order of the event"`
+	Msg        *string `json:"msg"`
+	TraceID    *string `json:"trace_id"`
+	SpanID     *string `json:"span_id"`
 }
 
 func logRows(records []store.Record) []logRow {
@@ -30,7 +30,7 @@ func logRows(records []store.Record) []logRow {
 		rows[i] = logRow{
 			ID: r.ID, Timestamp: isoTime(r.Time), Decky: r.Decky, Service: r.Service, EventType: r.Type,
 			AttackerIP: "Unknown", RawLine: r.Raw, Fields: string(store.AppendFields(nil, r.Fields)),
-			Msg: optional(r.Msg), TraceID: optional(r.Trace.TraceID), SpanID: optional(r.Trace.SpanID),
+			Msg: present(r.Msg), TraceID: present(r.Trace.TraceID), SpanID: present(r.Trace.SpanID),
 		}
 		if r.Attacker.IsValid() {
 			rows[i].AttackerIP = r.Attacker.String()
@@ -42,7 +42,7 @@ func logRows(records []store.Record) []logRow {
 func (s *server) logs(w http.ResponseWriter, r *http.Request) error {
 	p := query(r.URL.Query())
 	f := p.records()
-	f.Limit, f.Offset = p.page(1000)
+	f.Limit, f.Offset = p.page(limit)
 	if p.err != nil {
 		return p.err
 	}
@@ -54,7 +54,7 @@ func (s *server) logs(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return respond(w, http.StatusOK, page{total, f.Limit, f.Offset, logRows(records)})
+	return respond(w, r, http.StatusOK, page[logRow]{total, f.Limit, f.Offset, logRows(records)})
 }
 
 // bar is one bucket of a histogram.
@@ -74,7 +74,7 @@ func bars(buckets []store.Bucket) []bar {
 func (s *server) histogram(w http.ResponseWriter, r *http.Request) error {
 	p := query(r.URL.Query())
 	f := p.records()
-	step := time.Duration(p.number("interval_minutes", 15, 1, 525600)) * time.Minute
+	step := time.Duration(p.number(interval)) * time.Minute
 	if p.err != nil {
 		return p.err
 	}
@@ -82,5 +82,5 @@ func (s *server) histogram(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return respond(w, http.StatusOK, bars(buckets))
+	return respond(w, r, http.StatusOK, bars(buckets))
 }

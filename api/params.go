@@ -2,20 +2,56 @@ package api
 
 import (
 	"fmt"
-	"math"
+	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/decnet/decnet"
 	"github.com/decnet/decnet/store"
 )
 
-// parameterError says which query parameter or body field is well formed and wrong, and
-// what is accepted; it is answered with 422.
-type parameterError struct{ name, accepted string }
+// kind is what the text of a parameter stands for.
+type kind int
 
-func (e *parameterError) Error() string { return e.name + " must be " + e.accepted }
+const (
+	text kind = iota
+	integer
+	moment
+	choice
+)
+
+// parameter is what a query may hold: a text of at most max bytes, a whole number from min
+// to max, a time, or one of choices, the first when it is absent.
+type parameter struct {
+	name    string
+	kind    kind
+	min     int64
+	max     int64
+	absent  int64
+	choices []string
+	doc     string
+}
+
+func (d parameter) accepted() string {
+	switch d.kind {
+	case integer:
+		return fmt.Sprintf("a whole number from %d to %d", d.min, d.max)
+	case moment:
+		return "a time such as 2026-04-18T02:22:56Z"
+	case choice:
+		return "one of " + strings.Join(d.choices, ", ")
+	default:
+		return fmt.Sprintf("at most %d bytes", d.max)
+	}
+}
+
+// wrongValue is the error of a query parameter or body field that is well formed and wrong.
+func wrongValue(name, accepted string) error {
+	return refuse(http.StatusUnprocessableEntity, "%s must be %s", name, accepted)
+}
 
 // params reads query parameters and keeps the first error.
 type params struct {
@@ -25,37 +61,43 @@ type params struct {
 
 func query(v url.Values) *params { return &params{values: v} }
 
+func (p *params) refuse(d parameter) {
+	if p.err == nil {
+		p.err = wrongValue(d.name, d.accepted())
+	}
+}
+
 // text returns a parameter; null, undefined and nothing mean that it is absent.
-func (p *params) text(name string, max int) string {
-	v := p.values.Get(name)
+func (p *params) text(d parameter) string {
+	v := p.values.Get(d.name)
 	switch strings.ToLower(v) {
 	case "null", "undefined":
 		return ""
 	}
-	if len(v) > max {
-		p.refuse(name, fmt.Sprintf("at most %d bytes", max))
+	if d.kind == text && int64(len(v)) > d.max {
+		p.refuse(d)
 		return ""
 	}
 	return v
 }
 
-func (p *params) number(name string, absent, min, max int) int {
-	v := p.text(name, 20)
+func (p *params) number(d parameter) int64 {
+	v := p.text(d)
 	if v == "" {
-		return absent
+		return d.absent
 	}
-	n, err := strconv.Atoi(v)
-	if err != nil || n < min || n > max {
-		p.refuse(name, fmt.Sprintf("a whole number from %d to %d", min, max))
-		return absent
+	n, err := strconv.ParseInt(v, 10, 64)
+	if err != nil || n < d.min || n > d.max {
+		p.refuse(d)
+		return d.absent
 	}
 	return n
 }
 
 var timeLayouts = []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999", "2006-01-02 15:04:05.999999999", "2006-01-02"}
 
-func (p *params) time(name string) time.Time {
-	v := p.text(name, 64)
+func (p *params) time(d parameter) time.Time {
+	v := p.text(d)
 	if v == "" {
 		return time.Time{}
 	}
@@ -64,34 +106,30 @@ func (p *params) time(name string) time.Time {
 			return t.UTC()
 		}
 	}
-	p.refuse(name, "a time such as 2026-04-18T02:22:56Z")
+	p.refuse(d)
 	return time.Time{}
 }
 
-func (p *params) choice(name string, choices ...string) string {
-	v := p.text(name, 64)
+func (p *params) choice(d parameter) string {
+	v := p.text(d)
 	if v == "" {
-		return choices[0]
+		return d.choices[0]
 	}
-	for _, c := range choices {
-		if v == c {
-			return c
-		}
+	if !slices.Contains(d.choices, v) {
+		p.refuse(d)
 	}
-	p.refuse(name, "one of "+strings.Join(choices, ", "))
-	return choices[0]
+	return v
 }
 
-func (p *params) page(maxLimit int) (limit, offset int) {
-	return p.number("limit", 50, 1, maxLimit), p.number("offset", 0, 0, math.MaxInt32)
+func (p *params) page(most parameter) (rows, passed int) {
+	return int(p.number(most)), int(p.number(offset))
 }
 
 func (p *params) records() store.Filter {
-	return store.Filter{Search: p.text("search", 512), Start: p.time("start_time"), End: p.time("end_time")}
-}
-
-func (p *params) refuse(name, accepted string) {
-	if p.err == nil {
-		p.err = &parameterError{name, accepted}
+	f := store.Filter{Search: p.text(search), Start: p.time(startTime), End: p.time(endTime)}
+	if _, err := store.ParseSearch(f.Search); err != nil && p.err == nil {
+		why := strings.TrimSuffix(strings.TrimPrefix(err.Error(), "store: "), ": "+decnet.ErrInvalid.Error())
+		p.err = refuse(http.StatusUnprocessableEntity, "search is not one that can be looked for: %s", why)
 	}
+	return f
 }

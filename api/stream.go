@@ -16,8 +16,8 @@ import (
 const (
 	ticketLife     = time.Minute
 	ticketsMax     = 10000
+	ticketsPerUser = 64
 	streamsPerUser = 64
-	streamWrite    = 10 * time.Second // longest wait for a client to take an event
 )
 
 // tickets stand in for tokens in the URL of a stream, because EventSource cannot set
@@ -48,7 +48,13 @@ func (t *tickets) issue(who caller) (string, bool) {
 			delete(t.issued, id)
 		}
 	}
-	if len(t.issued) >= ticketsMax {
+	own := 0
+	for _, k := range t.issued {
+		if k.who.ID == who.ID {
+			own++
+		}
+	}
+	if len(t.issued) >= ticketsMax || own >= ticketsPerUser {
 		return "", false
 	}
 	id := rand.Text()
@@ -83,12 +89,20 @@ func (t *tickets) close(user string) {
 	}
 }
 
+type ticketAnswer struct {
+	Ticket  string `json:"ticket"`
+	Expires int    `json:"expires_in" doc:"seconds"`
+}
+
 func (s *server) ticket(w http.ResponseWriter, r *http.Request) error {
-	id, ok := s.tickets.issue(callerOf(r))
+	who := callerOf(r)
+	who.origin = r.Clone(context.Background())
+	who.origin.Body = http.NoBody
+	id, ok := s.tickets.issue(who)
 	if !ok {
 		return errTooMany
 	}
-	return respond(w, http.StatusOK, map[string]any{"ticket": id, "expires_in": int(ticketLife.Seconds())})
+	return respond(w, r, http.StatusOK, ticketAnswer{id, int(ticketLife.Seconds())})
 }
 
 // stream sends server-sent events. The client is known by its header or by a ticket.
@@ -96,9 +110,9 @@ func (s *server) stream(w http.ResponseWriter, r *http.Request) error {
 	if s.Hub == nil {
 		return decnet.ErrNotFound
 	}
-	if id := r.URL.Query().Get("token"); id != "" {
+	if id := r.URL.Query().Get(ticketParam.name); id != "" {
 		who, ok := s.tickets.redeem(id)
-		if !ok {
+		if !ok || !s.stillValid(r.Context(), &who) {
 			return fmt.Errorf("ticket: %w", decnet.ErrUnauthorized)
 		}
 		return s.follow(w, r, who)
@@ -111,26 +125,27 @@ func (s *server) stream(w http.ResponseWriter, r *http.Request) error {
 func (s *server) follow(w http.ResponseWriter, r *http.Request, who caller) error {
 	p := query(r.URL.Query())
 	filter := p.records()
-	last := int64(p.number("lastEventId", 0, 0, int(^uint(0)>>1)))
+	last := p.number(lastEventID)
 	if p.err != nil {
 		return p.err
 	}
 	if id, err := strconv.ParseInt(r.Header.Get("Last-Event-ID"), 10, 64); err == nil && id > 0 {
 		last = id
 	}
-	if !s.tickets.open(who.UUID) {
+	if !s.tickets.open(who.ID) {
 		return errTooMany
 	}
-	defer s.tickets.close(who.UUID)
+	defer s.tickets.close(who.ID)
 
 	sub := s.Hub.subscribe()
 	defer s.Hub.unsubscribe(sub)
-	out := &streamWriter{w: w, control: http.NewResponseController(w), hub: s.Hub, filter: filter, sent: sub.from}
+	out := &streamWriter{w: w, control: http.NewResponseController(w), hub: s.Hub, wait: s.pace.event, filter: filter, sent: sub.from}
 	h := w.Header()
 	h.Set("Content-Type", "text/event-stream")
+	h.Set("Cache-Control", "no-cache")
 	h.Set("X-Accel-Buffering", "no")
 	w.WriteHeader(http.StatusOK)
-	if !out.write([]byte(": keepalive\n\n")) {
+	if r.Method == http.MethodHead || !out.write([]byte(": keepalive\n\n")) {
 		return nil
 	}
 	for _, f := range s.Hub.overviewFrames(r.Context(), filter) {
@@ -139,28 +154,60 @@ func (s *server) follow(w http.ResponseWriter, r *http.Request, who caller) erro
 		}
 	}
 	if last > 0 {
-		out.sent = last
+		newest, err := s.Store.MaxRecordID(r.Context())
+		if err != nil {
+			s.Hub.report(r.Context(), err)
+			out.interrupt(interrupted)
+			return nil
+		}
+		out.sent = min(last, newest) // an ID of another database would hide all that comes
 		if !out.catchUp(r.Context()) {
 			return nil
 		}
 	}
+	check := checked{changes: s.accounts.count(), at: s.Now()}
 	for {
 		select {
 		case <-r.Context().Done():
 			return nil
 		case f, ok := <-sub.frames:
-			if !ok || !s.stillValid(r.Context(), &who) || !out.forward(r.Context(), f) {
+			switch {
+			case !ok && sub.slow.Load():
+				out.interrupt("Too slow: come back with Last-Event-ID")
+				return nil
+			case !ok:
+				out.interrupt(interrupted)
+				return nil
+			case !check.holds(s.accounts.count(), s.Now()) && !s.stillValid(r.Context(), &who):
+				out.interrupt("Log in again")
+				return nil
+			case !out.forward(r.Context(), f):
 				return nil
 			}
 		}
 	}
 }
 
-// stillValid checks a stream's user anew, so that a stream does not outlive a log-out, a
-// change of password or the account.
-func (s *server) stillValid(ctx context.Context, who *caller) bool {
-	user, err := s.userOf(ctx, &who.token)
-	return err == nil && !user.MustChangePassword
+// interrupted is what a client is told whose stream ends for no reason of its own.
+const interrupted = "Stream interrupted"
+
+// checkEvery is how long a stream goes on before its user is looked up again. Changes made
+// through this interface have an effect at once.
+const checkEvery = 10 * time.Second
+
+// checked says when the user of a stream was last found to be good.
+type checked struct {
+	changes uint64
+	at      time.Time
+}
+
+// holds reports whether that is still known, and takes it that it is found out otherwise.
+func (c *checked) holds(changes uint64, now time.Time) bool {
+	if c.changes == changes && now.Sub(c.at) < checkEvery {
+		return true
+	}
+	c.changes, c.at = changes, now
+	return false
 }
 
 // streamWriter writes to one client and knows what it has seen.
@@ -168,16 +215,22 @@ type streamWriter struct {
 	w       http.ResponseWriter
 	control *http.ResponseController
 	hub     *Hub
+	wait    time.Duration
 	filter  store.Filter
 	sent    int64 // ID of the last record that the client has seen, or that its filter left out
 }
 
 func (o *streamWriter) write(text []byte) bool {
-	_ = o.control.SetWriteDeadline(time.Now().Add(streamWrite))
+	_ = o.control.SetWriteDeadline(time.Now().Add(o.wait))
 	if _, err := o.w.Write(text); err != nil {
 		return false
 	}
 	return o.control.Flush() == nil
+}
+
+// interrupt tells the client why its stream ends.
+func (o *streamWriter) interrupt(why string) {
+	o.write([]byte(`event: error` + "\n" + `data: {"type":"error","message":"` + why + `"}` + "\n\n"))
 }
 
 // forward sends f. A client with a filter, or one that has seen a part of f, is served
@@ -203,7 +256,7 @@ func (o *streamWriter) catchUp(ctx context.Context) bool {
 		records, err := o.hub.store.Records(ctx, after(o.filter, o.sent))
 		if err != nil {
 			o.hub.report(ctx, err)
-			o.write([]byte("event: error\ndata: {\"type\":\"error\",\"message\":\"Stream interrupted\"}\n\n"))
+			o.interrupt(interrupted)
 			return false
 		}
 		if len(records) == 0 {

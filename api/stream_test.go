@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strings"
 	"sync"
@@ -25,7 +26,7 @@ type viewer struct {
 
 func (f *fixture) watch(t testing.TB, path, token, lastID string) *viewer {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	t.Cleanup(cancel)
 	req, err := http.NewRequestWithContext(ctx, "GET", f.URL+"/api/v1"+path, nil)
 	if err != nil {
@@ -295,5 +296,184 @@ func TestSlowViewerIsEndedAndLosesNothing(t *testing.T) {
 	seen += len(f.watch(t, "/stream", f.view, last).types(events - seen))
 	if seen != events {
 		t.Errorf("saw %d of %d events", seen, events)
+	}
+}
+
+func TestSlowViewerIsTold(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, nil)
+	f.runHub(t)
+	slow := f.watch(t, "/stream", f.view, "")
+	slow.ready()
+	// What the viewer does not read fills the sockets, then the queue of the hub.
+	big := strings.Repeat("x", 128<<10)
+	for deadline := time.Now().Add(2 * time.Minute); f.hub.Streams() > 0; {
+		f.ingest(t, "decky-01", "ssh", "e", decnet.F("n", big))
+		if time.Now().After(deadline) {
+			t.Fatal("a viewer who reads nothing is kept")
+		}
+	}
+	var told struct{ Type, Message string }
+	var last string
+	for slow.lines.Scan() {
+		line := slow.lines.Text()
+		if id, ok := strings.CutPrefix(line, "id: "); ok {
+			last = id
+		}
+		if data, ok := strings.CutPrefix(line, "data: "); ok {
+			if err := json.Unmarshal([]byte(data), &told); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if told.Type != "error" || !strings.Contains(told.Message, "Last-Event-ID") {
+		t.Errorf("the last message is %+v", told)
+	}
+	if last == "" {
+		t.Error("no event had an ID")
+	}
+}
+
+func TestStreamEndsWithTheHub(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, nil)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- f.hub.Run(ctx) }()
+	v := f.watch(t, "/stream", f.view, "")
+	v.ready()
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	var text strings.Builder
+	for v.lines.Scan() {
+		text.WriteString(v.lines.Text() + "\n")
+	}
+	if !strings.HasSuffix(text.String(), "event: error\ndata: {\"type\":\"error\",\"message\":\"Stream interrupted\"}\n\n") {
+		t.Errorf("the stream ended with %q", text.String())
+	}
+}
+
+// TestStreamEndsWithTheAccount covers changes that were made elsewhere, which no request
+// to this interface tells of.
+func TestStreamEndsWithTheAccount(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	now := time.Now()
+	f := newFixture(t, func(c *api.Config) {
+		c.Now = func() time.Time { mu.Lock(); defer mu.Unlock(); return now }
+	})
+	f.runHub(t)
+	v := f.watch(t, "/stream", f.view, "")
+	v.ready()
+	guest, err := f.db.UserByName(t.Context(), "guest")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.db.DeleteUser(t.Context(), guest.UUID); err != nil {
+		t.Fatal(err)
+	}
+	mu.Lock()
+	now = now.Add(11 * time.Second)
+	mu.Unlock()
+	f.ingest(t, "decky-01", "ssh", "secret")
+	for v.lines.Scan() {
+		if strings.Contains(v.lines.Text(), "secret") {
+			t.Error("the stream goes on without its account")
+		}
+	}
+}
+
+func TestStreamLeavesItsPlaceToOthers(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, nil)
+	f.runHub(t)
+	var open []*viewer
+	for range 64 {
+		v := f.watch(t, "/stream", f.view, "")
+		v.ready()
+		open = append(open, v)
+	}
+	if v := f.watch(t, "/stream", f.view, ""); v.resp.StatusCode != http.StatusTooManyRequests {
+		t.Fatalf("a stream too many: %d", v.resp.StatusCode)
+	}
+	f.watch(t, "/stream", f.admin, "").ready() // others have places of their own
+	open[0].cancel()
+	for deadline := time.Now().Add(2 * time.Minute); ; {
+		if v := f.watch(t, "/stream", f.view, ""); v.resp.StatusCode == http.StatusOK {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the place of a stream that ended is not free")
+		}
+	}
+}
+
+func TestTicketsAreLimited(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, nil)
+	for n := 0; ; n++ {
+		status, header, _ := f.do(t, f.view, "POST", "/stream/ticket", "")
+		if status == http.StatusTooManyRequests {
+			if n < 10 || header.Get("Retry-After") == "" {
+				t.Errorf("after %d tickets: %v", n, header)
+			}
+			break
+		}
+		if status != 200 || n > 1000 {
+			t.Fatalf("ticket %d: %d", n, status)
+		}
+	}
+	if status, _, _ := f.do(t, f.admin, "POST", "/stream/ticket", ""); status != 200 {
+		t.Errorf("a ticket of somebody else: %d", status)
+	}
+}
+
+func TestTicketOfALogOutOpensNothing(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, nil)
+	ticket := expect[struct{ Ticket string }](t, f, f.view, "POST", "/stream/ticket", "", 200).Ticket
+	expect[reply](t, f, f.view, "POST", "/auth/logout", "", 200)
+	if v := f.watch(t, "/stream?token="+ticket, "", ""); v.resp.StatusCode != 401 {
+		t.Errorf("%d", v.resp.StatusCode)
+	}
+}
+
+// TestThousandViewers lets a thousand clients watch at once: all of them get every event,
+// in order, and the store is read as if there were one.
+func TestThousandViewers(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, nil)
+	f.runHub(t)
+	const viewers, events = 1000, 10
+	var tokens []string
+	for i := range 16 {
+		name := fmt.Sprintf("viewer%d", i)
+		if _, err := f.db.CreateUser(t.Context(), store.User{Username: name, PasswordHash: quickHash(t, name+"-password"), Role: store.RoleViewer}); err != nil {
+			t.Fatal(err)
+		}
+		tokens = append(tokens, f.login(t, name, name+"-password"))
+	}
+	list := make([]*viewer, viewers)
+	for i := range list {
+		list[i] = f.watch(t, "/stream", tokens[i%len(tokens)], "")
+		list[i].ready()
+	}
+	before := f.db.reads.Load()
+	begin := time.Now()
+	for i := range events {
+		f.ingest(t, "decky-01", "ssh", fmt.Sprintf("e%d", i))
+	}
+	for _, v := range list {
+		for i, typ := range v.types(events) {
+			if typ != fmt.Sprintf("e%d", i) {
+				t.Fatalf("event %d is %s", i, typ)
+			}
+		}
+	}
+	t.Logf("%d events to %d viewers in %s", events, viewers, time.Since(begin).Round(time.Millisecond))
+	if reads := f.db.reads.Load() - before; reads > 2*events+2 {
+		t.Errorf("%d reads for %d events", reads, events)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/pprof"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -128,7 +129,8 @@ func (f *upFlags) run(ctx context.Context, std streams, env func(string) string)
 	}
 	defer closeSink()
 	if err := a.listen(ctx, f.api, api.Config{
-		Store: db, Secret: secret, Artifacts: files, Hub: a.hub, Health: a.health, Log: a.log, Origins: origins(env),
+		Store: db, Secret: secret, Artifacts: files, Hub: a.hub, Health: a.health, Audit: a.sensors, Log: a.log, Origins: origins(env),
+		Developer: env("DECNET_DEVELOPER") == "true", Profiling: profiling(env),
 	}); err != nil {
 		return err
 	}
@@ -370,6 +372,20 @@ func (a *assembly) health() []api.Worker {
 // origins returns the browser origins that may call the API.
 func origins(env func(string) string) []string {
 	return strings.FieldsFunc(env("DECNET_CORS_ORIGINS"), func(r rune) bool { return r == ',' || r == ' ' })
+}
+
+// profiling returns the handlers of net/http/pprof when the environment asks for them.
+func profiling(env func(string) string) http.Handler {
+	if env("DECNET_PPROF") != "true" {
+		return nil
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("/debug/pprof/", pprof.Index)
+	mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
+	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
+	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
+	return mux
 }
 
 // announce prints what there is to attack, where the API is and how to log in, and last

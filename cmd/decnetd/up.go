@@ -62,6 +62,8 @@ func newUp(env func(string) string) *cobra.Command {
 			"  DECNET_ADMIN_USER, DECNET_ADMIN_PASSWORD  the first account; otherwise admin, with a generated password\n" +
 			"  DECNET_JWT_SECRET     signs log-ins, at least 32 bytes; otherwise generated and kept in the data directory\n" +
 			"  DECNET_CORS_ORIGINS   origins of browsers that may call the API, separated by commas\n" +
+			"  DECNET_DEVELOPER      true: everybody may read /api/v1/openapi.json, and administrators may delete all that was collected\n" +
+			"  DECNET_PPROF          true: administrators may profile the process below /api/v1/debug/pprof/\n" +
 			"  DECNET_SNIFFER_IFACE  the one interface to sniff on; otherwise those that deckies have addresses on",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -1,0 +1,52 @@
+package api
+
+import (
+	"net"
+	"net/http"
+	"slices"
+	"unicode/utf8"
+
+	"github.com/decnet/decnet"
+)
+
+// The names that the events of changes bear. They never count as what an attacker did
+// (decnet.Event.FromSensor).
+const (
+	AuditHost    = "decnet-api" // decnet.Event.Decky
+	AuditService = "audit"      // decnet.Event.Service
+)
+
+// audit reports what somebody did, from where and with which request.
+func (s *server) audit(r *http.Request, who Identity, typ string, more ...decnet.Field) {
+	fields := []decnet.Field{
+		decnet.F("operator", bounded(who.Name)),
+		decnet.F("operator_ip", addressOf(r)),
+		decnet.F("request_id", requestOf(r)),
+	}
+	s.Audit.Emit(decnet.Event{
+		Time: s.Now(), Decky: AuditHost, Service: AuditService, Type: typ, Severity: decnet.SeverityNotice,
+		Fields: slices.Concat(fields, more),
+	})
+}
+
+// bounded returns the first 64 bytes of a name, whole characters of it.
+func bounded(name string) string {
+	const most = 64
+	if len(name) <= most {
+		return name
+	}
+	n := most
+	for n > 0 && !utf8.RuneStart(name[n]) {
+		n--
+	}
+	return name[:n]
+}
+
+// addressOf returns the address that a request came from.
+func addressOf(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	return host
+}

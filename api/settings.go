@@ -1,0 +1,184 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"net/http"
+	"regexp"
+	"strconv"
+	"time"
+
+	"github.com/decnet/decnet"
+	"github.com/decnet/decnet/store"
+)
+
+// The keys of store.State under which settings are kept, each a JSON value. Where none is
+// kept, the default holds.
+const (
+	DeploymentLimitKey = "deployment_limit"         // whole number
+	GlobalIntervalKey  = "global_mutation_interval" // text that ParseInterval reads
+)
+
+// The defaults of the settings.
+const (
+	defaultLimit    = 10
+	defaultInterval = "30m"
+)
+
+// intervalText is what an interval looks like: minutes, days, months or years.
+var intervalText = regexp.MustCompile(`^[1-9]\d*[mdMyY]$`)
+
+// ParseInterval reads a mutation interval: a whole number of minutes (m), days (d), months
+// of 30 days (M) or years of 365 days (y or Y). Another text, and more than 100 years, give
+// an error that wraps decnet.ErrInvalid.
+func ParseInterval(text string) (time.Duration, error) {
+	const day = 24 * time.Hour
+	unit := map[byte]time.Duration{'m': time.Minute, 'd': day, 'M': 30 * day, 'y': 365 * day, 'Y': 365 * day}
+	if !intervalText.MatchString(text) {
+		return 0, fmt.Errorf("api: interval %.20q is not a number with m, d, M or y: %w", text, decnet.ErrInvalid)
+	}
+	n, err := strconv.ParseInt(text[:len(text)-1], 10, 64)
+	each := unit[text[len(text)-1]]
+	if err != nil || n > int64(100*365*day/each) {
+		return 0, fmt.Errorf("api: interval %.20q is longer than 100 years: %w", text, decnet.ErrInvalid)
+	}
+	return time.Duration(n) * each, nil
+}
+
+// Settings are what administrators set through the interface.
+type Settings struct {
+	DeploymentLimit int           // deckies that may be deployed through the interface
+	GlobalInterval  time.Duration // of the deckies that have no mutation interval
+}
+
+// ReadSettings returns the settings that are kept in s, and the defaults of others.
+func ReadSettings(ctx context.Context, s store.State) (Settings, error) {
+	limit, interval, err := settings(ctx, s)
+	if err != nil {
+		return Settings{}, err
+	}
+	every, err := ParseInterval(interval)
+	return Settings{limit, every}, err
+}
+
+func settings(ctx context.Context, s store.State) (limit int, interval string, err error) {
+	limit, interval = defaultLimit, defaultInterval
+	err = errors.Join(kept(ctx, s, DeploymentLimitKey, &limit), kept(ctx, s, GlobalIntervalKey, &interval))
+	return limit, interval, err
+}
+
+func kept(ctx context.Context, s store.State, key string, v any) error {
+	doc, err := s.State(ctx, key)
+	if errors.Is(err, decnet.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(doc, v); err != nil {
+		return fmt.Errorf("api: state %s: %w", key, err)
+	}
+	return nil
+}
+
+type configAnswer struct {
+	Role      string    `json:"role" enum:"admin,viewer" doc:"of whoever asks"`
+	Limit     int       `json:"deployment_limit"`
+	Interval  string    `json:"global_mutation_interval"`
+	Users     []userRow `json:"users,omitempty" doc:"for administrators"`
+	Developer bool      `json:"developer_mode,omitempty" doc:"for administrators, when it is on"`
+}
+
+func (s *server) config(w http.ResponseWriter, r *http.Request) error {
+	limit, interval, err := settings(r.Context(), s.Store)
+	if err != nil {
+		return err
+	}
+	answer := configAnswer{Role: callerOf(r).Role, Limit: limit, Interval: interval}
+	if answer.Role != store.RoleAdmin {
+		return respond(w, r, http.StatusOK, answer)
+	}
+	answer.Developer = s.Developer
+	if s.Auth == nil {
+		users, err := s.Store.Users(r.Context())
+		if err != nil {
+			return err
+		}
+		for _, u := range users {
+			answer.Users = append(answer.Users, newUserRow(u))
+		}
+	}
+	return respond(w, r, http.StatusOK, answer)
+}
+
+type limitRequest struct {
+	Limit int `json:"deployment_limit" min:"1" max:"500"`
+}
+
+func (s *server) setDeploymentLimit(w http.ResponseWriter, r *http.Request) error {
+	var req limitRequest
+	if err := decode(w, r, &req); err != nil {
+		return err
+	}
+	return s.setSetting(w, r, DeploymentLimitKey, req.Limit, "Deployment limit set")
+}
+
+type globalIntervalRequest struct {
+	Interval string `json:"global_mutation_interval" pattern:"^[1-9]\\d*[mdMyY]$" max:"20" doc:"minutes, days, months or years"`
+}
+
+func (s *server) setGlobalInterval(w http.ResponseWriter, r *http.Request) error {
+	var req globalIntervalRequest
+	if err := decode(w, r, &req); err != nil {
+		return err
+	}
+	if _, err := ParseInterval(req.Interval); err != nil {
+		return wrongValue("global_mutation_interval", "such as 30m, 1d, 2M or 1y, and at most 100 years")
+	}
+	return s.setSetting(w, r, GlobalIntervalKey, req.Interval, "Global mutation interval set")
+}
+
+func (s *server) setSetting(w http.ResponseWriter, r *http.Request, key string, value any, done string) error {
+	doc, err := json.Marshal(value)
+	if err != nil {
+		return err
+	}
+	old, err := s.Store.State(r.Context(), key)
+	if err != nil && !errors.Is(err, decnet.ErrNotFound) {
+		return err
+	}
+	if err := s.Store.SetState(r.Context(), key, doc); err != nil {
+		return err
+	}
+	s.audit(r, callerOf(r).Identity, "setting_changed", decnet.F("target", key), decnet.F("old", string(old)), decnet.F("new", string(doc)))
+	return respond(w, r, http.StatusOK, message{done})
+}
+
+type reinitAnswer struct {
+	Message string  `json:"message"`
+	Deleted deleted `json:"deleted"`
+}
+
+type deleted struct {
+	Logs      int `json:"logs"`
+	Bounties  int `json:"bounties"`
+	Attackers int `json:"attackers"`
+}
+
+// reinit deletes all that was collected. Accounts, settings and the fleet stay, and what
+// was ingested is not ingested again.
+func (s *server) reinit(w http.ResponseWriter, r *http.Request) error {
+	if !s.Developer {
+		return refuse(http.StatusForbidden, "This is for developer mode")
+	}
+	gone, err := s.Store.Purge(r.Context(), time.UnixMicro(math.MaxInt64))
+	if err != nil {
+		return err
+	}
+	s.audit(r, callerOf(r).Identity, "reinit", decnet.F("deleted_logs", strconv.Itoa(gone.Records)),
+		decnet.F("deleted_bounties", strconv.Itoa(gone.Bounties)), decnet.F("deleted_attackers", strconv.Itoa(gone.Attackers)))
+	return respond(w, r, http.StatusOK, reinitAnswer{"All that was collected is deleted", deleted{gone.Records, gone.Bounties, gone.Attackers}})
+}
