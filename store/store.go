@@ -244,8 +244,26 @@ type Stats interface {
 	Totals(ctx context.Context) (Totals, error)
 }
 
-// Purged says how much Purge deleted.
+// Purged says how much was deleted.
 type Purged struct{ Records, Bounties, Attackers int }
+
+// Retention is the role of giving up what is old, so that a store does not grow for ever.
+// Both ways of deleting go forward in time, in transactions so small that ingest goes on
+// between them; when one fails or the context ends, what was deleted stays deleted, the
+// figures that are kept agree with what is left, and Purged counts it beside the error.
+// Users, state, cursors and record IDs stay.
+type Retention interface {
+	// Purge deletes what is older than before: records, commands and rejected lines by
+	// their own time, bounties, and attackers with all that belongs to them, by the time
+	// they were last seen. An attacker who comes back is a new one.
+	Purge(ctx context.Context, before time.Time) (Purged, error)
+	// PurgeOldest deletes the n oldest records, and of the rest what Purge deletes for the
+	// time of the last of these. It gives decnet.ErrInvalid when n is negative.
+	PurgeOldest(ctx context.Context, n int) (Purged, error)
+	// Size returns how many bytes of storage are in use. What was deleted may count until
+	// the database has cleaned up behind it.
+	Size(ctx context.Context) (int64, error)
+}
 
 // Repository is a whole store.
 type Repository interface {
@@ -255,9 +273,7 @@ type Repository interface {
 	Users
 	State
 	Stats
-	// Purge deletes records, bounties, profiles and rejected lines last seen before a
-	// time, in one transaction; users and state stay, and so do cursors and record IDs.
-	Purge(ctx context.Context, before time.Time) (Purged, error)
+	Retention
 	// Ping says whether the store can be reached.
 	Ping(ctx context.Context) error
 	// Close waits for running operations and releases everything. Afterwards every

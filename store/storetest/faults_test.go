@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -17,7 +18,8 @@ import (
 // faulty is a store with one fault.
 type faulty struct {
 	store.Repository
-	fault string
+	fault   string
+	writing *sync.Mutex // held by what keeps others from writing
 }
 
 const faultVariable = "DECNET_STORETEST_FAULT"
@@ -35,10 +37,14 @@ var faults = map[string]string{
 	"total of a page":           "Attackers/Commands",
 	"missing user not reported": "Users",
 	"purge of records alone":    "Purge",
+	"newest purged":             "Purge/Oldest",
+	"purge in one step":         "Purge/BesideIngest",
 	"context ignored":           "Cancel",
 }
 
 func (f faulty) Ingest(ctx context.Context, b store.Batch) (int64, error) {
+	f.writing.Lock()
+	defer f.writing.Unlock()
 	switch f.fault {
 	case "time cut to seconds":
 		for i := range b.Records {
@@ -102,7 +108,18 @@ func (f faulty) DeleteUser(ctx context.Context, uuid string) error {
 	return err
 }
 
+func (f faulty) PurgeOldest(ctx context.Context, n int) (store.Purged, error) {
+	if f.fault == "newest purged" {
+		return f.Purge(ctx, time.Date(9000, 1, 1, 0, 0, 0, 0, time.UTC))
+	}
+	return f.Repository.PurgeOldest(ctx, n)
+}
+
 func (f faulty) Purge(ctx context.Context, before time.Time) (store.Purged, error) {
+	if f.fault == "purge in one step" {
+		f.writing.Lock()
+		defer f.writing.Unlock()
+	}
 	p, err := f.Repository.Purge(ctx, before)
 	if f.fault == "purge of records alone" {
 		p.Bounties = 0
@@ -122,7 +139,7 @@ func TestFaultyStore(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return faulty{db, fault}
+		return faulty{db, fault, new(sync.Mutex)}
 	})
 }
 

@@ -56,6 +56,8 @@ type Dialect interface {
 	Explain(err error) error
 	// Reclaim gives the space of deleted rows back to the system where that is possible.
 	Reclaim(ctx context.Context, db *sql.DB) error
+	// Size returns how many bytes of storage are in use.
+	Size(ctx context.Context, db *sql.DB) (int64, error)
 }
 
 // Assign is one assignment of an Upsert.
