@@ -33,6 +33,7 @@ import (
 	"github.com/decnet/decnet/services"
 	"github.com/decnet/decnet/services/all"
 	"github.com/decnet/decnet/store"
+	"github.com/decnet/decnet/store/retention"
 )
 
 // assembly is the whole system in one process. This is the place to start from for a
@@ -47,6 +48,7 @@ type assembly struct {
 	watcher   *watcher
 	ingester  *ingest.Ingester
 	profiler  *profile.Profiler
+	keeper    *retention.Keeper // nil when everything is kept
 	hub       *api.Hub
 	runtime   servingRuntime
 	server    *http.Server
@@ -197,6 +199,10 @@ func (a *assembly) collect(ctx context.Context, f *upFlags, std streams) (decnet
 	}
 	a.profiler = profile.New(a.db, profile.Options{Log: a.log})
 	a.hub = api.NewHub(a.db, a.log, nil)
+	if opt := f.retention; opt.Age > 0 || opt.Size > 0 {
+		opt.Log = a.log
+		a.keeper = retention.New(a.db, opt)
+	}
 	a.ingester = ingest.New(a.db, collector.Records(base), ingest.Options{
 		Source:   "spool",
 		Log:      a.log,
@@ -263,6 +269,9 @@ func (a *assembly) stages() []stage {
 	if a.forwarder != nil {
 		list = append(list, stage{name: "log target", run: a.forwarder.Run})
 	}
+	if a.keeper != nil {
+		list = append(list, stage{name: "retention", run: a.keeper.Run})
+	}
 	return append(list,
 		stage{name: "collector", run: func(ctx context.Context) error { return a.collector.Run(ctx) }},
 		stage{name: "ingester", run: a.ingester.Run, finish: a.ingester.CatchUp},
@@ -319,6 +328,9 @@ func (a *assembly) health() []api.Worker {
 	}
 	if running, err := a.watcher.status(); running {
 		workers = append(workers, api.Worker{Name: "sniffer_worker", Err: err})
+	}
+	if a.keeper != nil {
+		workers = append(workers, api.Worker{Name: "retention", Err: a.keeper.Err()})
 	}
 	if a.forwarder != nil {
 		_, err := a.forwarder.Status()

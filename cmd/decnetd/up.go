@@ -17,6 +17,7 @@ import (
 	"github.com/decnet/decnet/fleet/lan"
 	"github.com/decnet/decnet/fleet/local"
 	"github.com/decnet/decnet/services"
+	"github.com/decnet/decnet/store/retention"
 )
 
 // upFlags are the flags of decnetd up.
@@ -39,6 +40,8 @@ type upFlags struct {
 	probe      bool
 	probeAllow []string
 	maxConns   int
+	keep       keepFlags
+	retention  retention.Options // what keep says
 
 	planned bool   // a flag that says which deckies there are was given
 	moved   bool   // a flag that says where they are was given
@@ -57,6 +60,7 @@ func newUp(env func(string) string) *cobra.Command {
 			"  DECNET_ADMIN_USER, DECNET_ADMIN_PASSWORD  the first account; otherwise admin, with a generated password\n" +
 			"  DECNET_JWT_SECRET     signs log-ins, at least 32 bytes; otherwise generated and kept in the data directory\n" +
 			"  DECNET_CORS_ORIGINS   origins of browsers that may call the API, separated by commas\n" +
+			"  DECNET_KEEP, DECNET_KEEP_SIZE  how long and how much to keep, like --keep and --keep-size\n" +
 			"  DECNET_SNIFFER_IFACE  the one interface to sniff on; otherwise those that deckies have addresses on",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -75,10 +79,14 @@ func newUp(env func(string) string) *cobra.Command {
 			if _, err := f.source(); err != nil {
 				return err
 			}
+			var err error
+			if f.retention, err = f.keep.options(env); err != nil {
+				return &usageError{err}
+			}
 			if err := checkEnv(env); err != nil {
 				return err
 			}
-			err := f.run(cmd.Context(), streams{out: cmd.OutOrStdout(), err: cmd.ErrOrStderr()}, env)
+			err = f.run(cmd.Context(), streams{out: cmd.OutOrStdout(), err: cmd.ErrOrStderr()}, env)
 			if errors.Is(err, context.Canceled) && cmd.Context().Err() != nil {
 				return nil // told to stop while it started
 			}
@@ -104,6 +112,7 @@ func newUp(env func(string) string) *cobra.Command {
 	flags.BoolVar(&f.probe, "probe", false, "probe attackers back: JARM, HASSH and TCP, each address once")
 	flags.StringSliceVar(&f.probeAllow, "probe-allow", nil, "networks that may be probed, separated by commas (default: all but special and own ones)")
 	flags.IntVar(&f.maxConns, "max-conns", 0, "open connections of one service of one decky (default 256)")
+	f.keep.flags(cmd)
 	return cmd
 }
 
