@@ -26,7 +26,7 @@ import (
 )
 
 // Run runs the suite as parallel subtests of t. It calls open once for each of them, for an
-// empty store of its own, and closes what it gets.
+// empty store of its own, twice for a copy, and closes what it gets.
 func Run(t *testing.T, open func(t *testing.T) store.Repository) {
 	for _, c := range []struct {
 		name string
@@ -77,6 +77,12 @@ func Run(t *testing.T, open func(t *testing.T) store.Repository) {
 			c.test(t, repo)
 		})
 	}
+	t.Run("Copy", func(t *testing.T) {
+		t.Parallel()
+		from, to := open(t), open(t)
+		t.Cleanup(func() { noError(t, errors.Join(from.Close(), to.Close())) })
+		testCopy(t, from, to)
+	})
 }
 
 // The cast of the tests.

@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/decnet/decnet"
@@ -76,13 +77,17 @@ type Parts struct {
 // each.
 type Repo struct {
 	Parts
-	stmts statements
+	stmts     statements
+	importing atomic.Bool // the store is being filled with the content of another
 
 	mu     sync.RWMutex // read-held during every operation
 	closed bool
 }
 
-var _ store.Repository = (*Repo)(nil)
+var (
+	_ store.Repository = (*Repo)(nil)
+	_ store.Importer   = (*Repo)(nil)
+)
 
 var errClosed = errors.New("closed")
 
@@ -92,6 +97,9 @@ func New(ctx context.Context, p Parts) (*Repo, error) {
 	r := &Repo{Parts: p}
 	if err := r.stmts.prepare(ctx, p); err != nil {
 		return nil, errors.Join(r.fail(ctx, "prepare", err), r.Close())
+	}
+	if err := r.loadMark(ctx); err != nil {
+		return nil, errors.Join(err, r.Close())
 	}
 	return r, nil
 }
