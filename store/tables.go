@@ -50,7 +50,8 @@ type Exporter interface {
 }
 
 // Importer is the role of becoming the copy of another store. From BeginImport to EndImport,
-// in whatever process, a store takes no other writes. A store may lack it.
+// in whatever process, a store takes no other writes and exports nothing: it gives
+// decnet.ErrSemantic. A store may lack the role.
 type Importer interface {
 	Exporter
 	// BeginImport makes an empty store one that is being filled with what the named store

@@ -177,7 +177,7 @@ func TestKilledCopyIsCompleted(t *testing.T) {
 			for steps := 1; !process(t, from, to, steps); steps += 12 {
 				kills++
 				target := open(t, to)
-				if err := target.SetState(t.Context(), "x", []byte("1")); !errors.Is(err, decnet.ErrConflict) {
+				if err := target.SetState(t.Context(), "x", []byte("1")); !errors.Is(err, decnet.ErrSemantic) {
 					t.Fatalf("a write into the unfinished copy after %d kills: %v", kills, err)
 				}
 			}
@@ -235,7 +235,7 @@ func TestRefused(t *testing.T) {
 	if err := transfer.Copy(ctx, from, target, transfer.Options{From: "b"}); !errors.Is(err, decnet.ErrConflict) {
 		t.Errorf("an unfinished copy of another: %v", err)
 	}
-	if err := transfer.Copy(ctx, target, open(t, file(t)), transfer.Options{}); !errors.Is(err, decnet.ErrConflict) {
+	if err := transfer.Copy(ctx, target, open(t, file(t)), transfer.Options{}); !errors.Is(err, decnet.ErrSemantic) {
 		t.Errorf("a copy of an unfinished one: %v", err)
 	}
 	write()

@@ -21,7 +21,7 @@ type importMark struct {
 	Figures store.Figures
 }
 
-var errImporting = fmt.Errorf("it is an unfinished copy of another store: complete it, or reset it: %w", decnet.ErrConflict)
+var errImporting = fmt.Errorf("it is an unfinished copy of another store: complete it, or reset it: %w", decnet.ErrSemantic)
 
 // loadMark finds out whether the store is being filled.
 func (r *Repo) loadMark(ctx context.Context) error {
