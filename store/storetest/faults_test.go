@@ -30,6 +30,7 @@ var faults = map[string]string{
 	"newest last":               "Records/Order",
 	"offset ignored":            "Records/Pages",
 	"search ignored":            "Records/Search",
+	"mark ignored":              "Records/Marks",
 	"cursor before the records": "Records/Atomic",
 	"deckies not told apart":    "Bounties/Repeat",
 	"sensors counted":           "Stats/Totals",
@@ -68,6 +69,8 @@ func (f faulty) Records(ctx context.Context, q store.Filter) ([]store.Record, er
 	switch f.fault {
 	case "newest last":
 		q.AfterID = min(q.AfterID, -1)
+	case "mark ignored":
+		q.Before = store.Mark{}
 	case "offset ignored":
 		q.Offset = 0
 	case "search ignored":

@@ -198,6 +198,17 @@ func (c *conditions) add(condition string, args ...any) {
 	c.args = append(c.args, args...)
 }
 
+// before adds the condition that a row follows a place in the order of column and ID, both
+// descending. The first part of it is what an index serves.
+func (c *conditions) before(column string, m store.Mark) {
+	if m == (store.Mark{}) {
+		return
+	}
+	at := m.Time.UnixMicro()
+	c.add(column+" <= ?", at)
+	c.add("("+column+" < ? OR id < ?)", at, m.ID)
+}
+
 func (c *conditions) String() string {
 	if len(c.parts) == 0 {
 		return ""
