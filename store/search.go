@@ -214,7 +214,7 @@ func lower(c byte) byte {
 }
 
 // Matcher returns a function that tells whether a record is one that f selects, by the same
-// rules as Records.Records and without a store. Limit and Offset are ignored. The function
+// rules as Records.Records and without a store. Before, Limit and Offset are ignored. The function
 // is safe for concurrent use. The error is that of [ParseSearch].
 func (f Filter) Matcher() (func(*Record) bool, error) {
 	terms, err := ParseSearch(f.Search)

@@ -67,9 +67,26 @@ type Filter struct {
 	// AfterID, unless 0, selects the records with a greater ID, in ascending order of
 	// ID; -1 starts at the first.
 	AfterID int64
-	Limit   int // 0: 50
-	Offset  int
+	// Before, unless zero, goes on with the records that follow this place in the list of
+	// the newest first: the Mark of the last record of a page gives the next one, at the
+	// same cost however deep it is and whatever comes in meanwhile. It cannot be combined
+	// with AfterID, which does the same for the other order.
+	Before Mark
+	Limit  int // 0: 50
+	Offset int // of what Before leaves
 }
+
+// Mark is a place in a list of what is newest first: that of an entry with this time and ID.
+type Mark struct {
+	Time time.Time
+	ID   int64
+}
+
+// Mark returns the place of r in the list of the newest first.
+func (r *Record) Mark() Mark { return Mark{r.Time, r.ID} }
+
+// BountyMark returns the place of b in the list of bounties.
+func BountyMark(b decnet.Bounty) Mark { return Mark{b.LastSeen, b.ID} }
 
 // Bucket is one bar of a histogram.
 type Bucket struct {
@@ -87,9 +104,9 @@ type Records interface {
 	// Cursor returns the position saved for source; decnet.ErrNotFound when there is none.
 	Cursor(ctx context.Context, source string) (Cursor, error)
 	// Records returns the newest first (by time, then ID), or with AfterID in ascending
-	// order of ID.
+	// order of ID. With AfterID and Before it gives decnet.ErrInvalid.
 	Records(ctx context.Context, f Filter) ([]Record, error)
-	// CountRecords ignores Limit and Offset.
+	// CountRecords ignores Before, Limit and Offset, and so does Histogram.
 	CountRecords(ctx context.Context, f Filter) (int, error)
 	// MaxRecordID returns the ID of the record ingested last, even if it was purged since;
 	// 0 when there never was one. IDs are not used again.
@@ -107,8 +124,9 @@ type BountyFilter struct {
 	Type     string     // exact
 	Attacker netip.Addr // exact
 	Search   string     // part of decky, service, attacker or payload
+	Before   Mark       // goes on after this place, which BountyMark gives; zero: at the first
 	Limit    int        // 0: 50
-	Offset   int
+	Offset   int        // of what Before leaves
 }
 
 // Bounties is the role of keeping what was extracted from events. Bounties are written
@@ -117,6 +135,7 @@ type BountyFilter struct {
 type Bounties interface {
 	// Bounties returns those seen last first; ties are broken by ID, the greatest first.
 	Bounties(ctx context.Context, f BountyFilter) ([]decnet.Bounty, error)
+	// CountBounties ignores Before, Limit and Offset.
 	CountBounties(ctx context.Context, f BountyFilter) (int, error)
 }
 
@@ -136,8 +155,29 @@ type AttackerFilter struct {
 	Search  string // part of the address
 	Service string // exact name of a service that was touched
 	Sort    AttackerSort
-	Limit   int // 0: 50
-	Offset  int
+	After   AttackerMark // goes on after this place, which Sort.Mark gives; zero: at the first
+	Limit   int          // 0: 50
+	Offset  int          // of what After leaves
+}
+
+// AttackerMark is a place in a list of attackers.
+type AttackerMark struct {
+	Rank     int // what is sorted by before the time last seen; 0 with SortRecent
+	LastSeen time.Time
+	Addr     netip.Addr
+}
+
+// Mark returns the place of a in the list that s orders. It moves when the attacker comes back,
+// always to the front.
+func (s AttackerSort) Mark(a decnet.Attacker) AttackerMark {
+	m := AttackerMark{LastSeen: a.LastSeen, Addr: a.Addr}
+	switch s {
+	case SortActive:
+		m.Rank = a.Events
+	case SortTraversals:
+		m.Rank = len(a.Deckies)
+	}
+	return m
 }
 
 // CommandFilter selects the commands of one attacker, newest first.
@@ -161,6 +201,7 @@ type Attackers interface {
 	// Attackers returns profiles without their commands and fingerprints. Bounties and
 	// Credentials are those of the address at this moment.
 	Attackers(ctx context.Context, f AttackerFilter) ([]decnet.Attacker, error)
+	// CountAttackers ignores After, Limit and Offset.
 	CountAttackers(ctx context.Context, f AttackerFilter) (int, error)
 	// Attacker returns one profile with its fingerprints and without its commands;
 	// decnet.ErrNotFound when there is none.
@@ -247,8 +288,26 @@ type Stats interface {
 	Totals(ctx context.Context) (Totals, error)
 }
 
-// Purged says how much Purge deleted.
+// Purged says how much was deleted.
 type Purged struct{ Records, Bounties, Attackers int }
+
+// Retention is the role of giving up what is old, so that a store does not grow for ever.
+// Both ways of deleting go forward in time, in transactions so small that ingest goes on
+// between them; when one fails or the context ends, what was deleted stays deleted, the
+// figures that are kept agree with what is left, and Purged counts it beside the error.
+// Users, state, cursors and record IDs stay.
+type Retention interface {
+	// Purge deletes what is older than before: records, commands and rejected lines by
+	// their own time, bounties, and attackers with all that belongs to them, by the time
+	// they were last seen. An attacker who comes back is a new one.
+	Purge(ctx context.Context, before time.Time) (Purged, error)
+	// PurgeOldest deletes the n oldest records, and of the rest what Purge deletes for the
+	// time of the last of these. It gives decnet.ErrInvalid when n is negative.
+	PurgeOldest(ctx context.Context, n int) (Purged, error)
+	// Size returns how many bytes of storage are in use. What was deleted may count until
+	// the database has cleaned up behind it.
+	Size(ctx context.Context) (int64, error)
+}
 
 // Repository is a whole store.
 type Repository interface {
@@ -258,9 +317,7 @@ type Repository interface {
 	Users
 	State
 	Stats
-	// Purge deletes records, bounties, profiles and rejected lines last seen before a
-	// time, in one transaction; users and state stay, and so do cursors and record IDs.
-	Purge(ctx context.Context, before time.Time) (Purged, error)
+	Retention
 	// Ping says whether the store can be reached.
 	Ping(ctx context.Context) error
 	// Close waits for running operations and releases everything. Afterwards every

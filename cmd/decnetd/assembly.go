@@ -35,6 +35,7 @@ import (
 	"github.com/decnet/decnet/services"
 	"github.com/decnet/decnet/services/all"
 	"github.com/decnet/decnet/store"
+	"github.com/decnet/decnet/store/retention"
 )
 
 // assembly is the whole system in one process. This is the place to start from for a
@@ -51,6 +52,7 @@ type assembly struct {
 	watcher   *watcher
 	ingester  *ingest.Ingester
 	profiler  *profile.Profiler
+	keeper    *retention.Keeper // nil when everything is kept
 	hub       *api.Hub
 	runtime   servingRuntime
 	deployed  *deployment.Deployment
@@ -209,6 +211,10 @@ func (a *assembly) collect(ctx context.Context, f *upFlags, std streams) (decnet
 	a.others = decnet.Tee(sinks[1:]...)
 	a.profiler = profile.New(a.db, profile.Options{Log: a.log})
 	a.hub = api.NewHub(a.db, a.log, nil)
+	if opt := f.retention; opt.Age > 0 || opt.Size > 0 {
+		opt.Log = a.log
+		a.keeper = retention.New(a.db, opt)
+	}
 	a.ingester = ingest.New(a.db, collector.Records(base), ingest.Options{
 		Source:   "spool",
 		Log:      a.log,
@@ -294,6 +300,9 @@ func (a *assembly) stages() []stage {
 	if a.forwarder != nil {
 		list = append(list, stage{name: "log target", run: a.forwarder.Run})
 	}
+	if a.keeper != nil {
+		list = append(list, stage{name: "retention", run: a.keeper.Run})
+	}
 	return append(list,
 		stage{name: "collector", run: func(ctx context.Context) error { return a.collector.Run(ctx, a.sources()...) }},
 		stage{name: "ingester", run: a.ingester.Run, finish: a.ingester.CatchUp},
@@ -361,6 +370,9 @@ func (a *assembly) health() []api.Worker {
 	}
 	if a.logs != nil {
 		workers = append(workers, api.Worker{Name: "container_logs", Critical: true, Err: logsErr(a.logs)})
+	}
+	if a.keeper != nil {
+		workers = append(workers, api.Worker{Name: "retention", Err: a.keeper.Err()})
 	}
 	if a.forwarder != nil {
 		_, err := a.forwarder.Status()

@@ -51,7 +51,7 @@ func (s *state) existing() (dsn.Source, error) {
 
 func newDB(env func(string) string) *cobra.Command {
 	s := &state{env: env}
-	cmd := &cobra.Command{Use: "db", Short: "The schema of the database", Args: cobra.NoArgs, RunE: needsCommand}
+	cmd := &cobra.Command{Use: "db", Short: "The database: schema and copies", Args: cobra.NoArgs, RunE: needsCommand}
 	s.flags(cmd)
 
 	var asJSON bool
@@ -144,7 +144,7 @@ func newDB(env func(string) string) *cobra.Command {
 		},
 	}
 	reset.Flags().BoolVar(&yes, "yes", false, "delete without asking")
-	cmd.AddCommand(migrate, status, reset)
+	cmd.AddCommand(migrate, status, newDBCopy(), reset)
 	return cmd
 }
 

@@ -18,6 +18,7 @@ import (
 	"github.com/decnet/decnet/fleet/lan"
 	"github.com/decnet/decnet/fleet/local"
 	"github.com/decnet/decnet/services"
+	"github.com/decnet/decnet/store/retention"
 )
 
 // upFlags are the flags of decnetd up.
@@ -44,6 +45,8 @@ type upFlags struct {
 	maxConns   int
 	mutation   mutationFlags
 	engine     engineFlags
+	keep       keepFlags
+	retention  retention.Options // what keep says
 
 	planned bool   // a flag that says which deckies there are was given
 	moved   bool   // a flag that says where they are was given
@@ -64,6 +67,7 @@ func newUp(env func(string) string) *cobra.Command {
 			"  DECNET_CORS_ORIGINS   origins of browsers that may call the API, separated by commas\n" +
 			"  DECNET_DEVELOPER      true: everybody may read /api/v1/openapi.json, and administrators may delete all that was collected\n" +
 			"  DECNET_PPROF          true: administrators may profile the process below /api/v1/debug/pprof/\n" +
+			"  DECNET_KEEP, DECNET_KEEP_SIZE  how long and how much to keep, like --keep and --keep-size\n" +
 			"  DECNET_SNIFFER_IFACE  the one interface to sniff on; otherwise those that deckies have addresses on",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -85,10 +89,14 @@ func newUp(env func(string) string) *cobra.Command {
 			if _, err := f.source(); err != nil {
 				return err
 			}
+			var err error
+			if f.retention, err = f.keep.options(env); err != nil {
+				return &usageError{err}
+			}
 			if err := checkEnv(env); err != nil {
 				return err
 			}
-			err := f.run(cmd.Context(), streams{out: cmd.OutOrStdout(), err: cmd.ErrOrStderr()}, env)
+			err = f.run(cmd.Context(), streams{out: cmd.OutOrStdout(), err: cmd.ErrOrStderr()}, env)
 			if errors.Is(err, context.Canceled) && cmd.Context().Err() != nil {
 				return nil // told to stop while it started
 			}
@@ -119,6 +127,7 @@ func newUp(env func(string) string) *cobra.Command {
 	f.engine.program(cmd)
 	f.mutation.flags(cmd)
 	flags.IntVar(&f.maxConns, "max-conns", 0, "open connections of one service of one decky (default 256)")
+	f.keep.flags(cmd)
 	return cmd
 }
 

@@ -57,6 +57,8 @@ var rules = map[string]rule{
 	"store/sqlite":         {floor: 2, outside: []string{"modernc.org/sqlite", "github.com/pressly/goose/v3"}},
 	"store/mysql":          {floor: 2, outside: []string{"github.com/go-sql-driver/mysql", "github.com/pressly/goose/v3"}},
 	"store/dsn":            {floor: 2.5},
+	"store/retention":      {floor: 2},
+	"store/transfer":       {floor: 2},
 	"correlate/profile":    {floor: 2},
 	"collector":            {floor: 2, outside: []string{"github.com/hashicorp/golang-lru/v2", "golang.org/x/sys"}},
 	"collector/quarantine": {floor: 2, outside: []string{"github.com/hashicorp/golang-lru/v2"}},

@@ -47,6 +47,8 @@ func TestPlans(t *testing.T) {
 		"decky":                  {store.Filter{Search: "decky:decky-01"}, "records_decky"},
 		"event":                  {store.Filter{Search: "event:session"}, "records_type"},
 		"attacker":               {store.Filter{Search: "attacker:203.0.0.1"}, "records_attacker"},
+		"after a mark":           {store.Filter{Before: store.Mark{Time: tr.at.Add(-10 * time.Second), ID: 7}}, "records_time"},
+		"decky after a mark":     {store.Filter{Before: store.Mark{Time: tr.at.Add(-10 * time.Second), ID: 7}, Search: "decky:decky-01"}, "records_decky"},
 		"after an ID":            {store.Filter{AfterID: 9000, Search: "service:ssh"}, "PRIMARY"},
 		"decky in a time range":  {store.Filter{Search: "decky:decky-01", Start: tr.at.Add(-10 * time.Second)}, "records_decky"},
 		"newest of a time range": {store.Filter{Start: tr.at.Add(-time.Second)}, "records_time"},

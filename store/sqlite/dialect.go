@@ -61,6 +61,13 @@ func (dialect) Reclaim(ctx context.Context, db *sql.DB) error {
 	}
 }
 
+func (dialect) Size(ctx context.Context, db *sql.DB) (int64, error) {
+	var n int64
+	err := db.QueryRowContext(ctx, `SELECT (p.page_count - f.freelist_count) * s.page_size
+		FROM pragma_page_count p, pragma_freelist_count f, pragma_page_size s`).Scan(&n)
+	return n, err
+}
+
 // explain puts into words what is wrong with a file, in front of what SQLite says.
 func explain(ctx context.Context, err error) error {
 	var what string

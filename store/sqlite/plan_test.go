@@ -28,6 +28,7 @@ func TestPlans(t *testing.T) {
 	}
 	var plans []plan
 	at := time.Unix(1, 0)
+	mark := store.Mark{Time: at, ID: 7}
 	for _, c := range []struct {
 		name string
 		f    store.Filter
@@ -40,6 +41,8 @@ func TestPlans(t *testing.T) {
 		{"event", store.Filter{Search: "event:x"}, "SEARCH records USING INDEX records_type (type=?)"},
 		{"attacker and a field", store.Filter{Search: "attacker:::1 username:root"}, "SEARCH records USING INDEX records_attacker (attacker=?)"},
 		{"text", store.Filter{Search: "hunter2"}, "SCAN records USING INDEX records_time"},
+		{"after a mark", store.Filter{Before: mark}, "SEARCH records USING INDEX records_time (time<?)"},
+		{"after a mark, of a service", store.Filter{Before: mark, Search: "service:ssh"}, "SEARCH records USING INDEX records_service (service=? AND time<?)"},
 		{"after an ID", store.Filter{AfterID: 7}, "SEARCH records USING INTEGER PRIMARY KEY (rowid>?)"},
 		{"after an ID, of a service", store.Filter{AfterID: 7, Search: "service:ssh"}, "SEARCH records USING INTEGER PRIMARY KEY (rowid>?)"},
 	} {
@@ -73,6 +76,9 @@ func TestPlans(t *testing.T) {
 		{"attackers", store.AttackerFilter{}, "SCAN a USING INDEX attackers_recent"},
 		{"active attackers", store.AttackerFilter{Sort: store.SortActive}, "SCAN a USING INDEX attackers_active"},
 		{"traversals", store.AttackerFilter{Sort: store.SortTraversals}, "SCAN a USING INDEX attackers_traversals"},
+		{"attackers after a mark", store.AttackerFilter{After: store.AttackerMark{LastSeen: at}}, "SEARCH a USING INDEX attackers_recent (last_seen<?)"},
+		{"active attackers after a mark", store.AttackerFilter{Sort: store.SortActive, After: store.AttackerMark{Rank: 1, LastSeen: at}},
+			"SEARCH a USING INDEX attackers_active (events<?)"},
 		{"attackers by service", store.AttackerFilter{Service: "ssh"}, "SCAN a USING INDEX attackers_recent"},
 	} {
 		text, args, _ := sqlrepo.AttackersQuery(dialect{}, c.f)
@@ -84,6 +90,7 @@ func TestPlans(t *testing.T) {
 		uses string
 	}{
 		{"bounties", store.BountyFilter{}, "SCAN bounties USING INDEX bounties_seen"},
+		{"bounties after a mark", store.BountyFilter{Before: mark}, "SEARCH bounties USING INDEX bounties_seen (last_seen<?)"},
 		{"bounties of a type", store.BountyFilter{Type: "artifact"}, "SCAN bounties USING INDEX bounties_seen"},
 	} {
 		text, args := sqlrepo.BountiesQuery(dialect{}, c.f)

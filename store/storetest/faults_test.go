@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -18,7 +19,8 @@ import (
 // faulty is a store with one fault.
 type faulty struct {
 	store.Repository
-	fault string
+	fault   string
+	writing *sync.Mutex // held by what keeps others from writing
 }
 
 const faultVariable = "DECNET_STORETEST_FAULT"
@@ -29,6 +31,7 @@ var faults = map[string]string{
 	"newest last":               "Records/Order",
 	"offset ignored":            "Records/Pages",
 	"search ignored":            "Records/Search",
+	"mark ignored":              "Records/Marks",
 	"cursor before the records": "Records/Atomic",
 	"deckies not told apart":    "Bounties/Repeat",
 	"sensors counted":           "Stats/Totals",
@@ -37,10 +40,14 @@ var faults = map[string]string{
 	"missing user not reported": "Users",
 	"state swapped unseen":      "State/Swap",
 	"purge of records alone":    "Purge",
+	"newest purged":             "Purge/Oldest",
+	"purge in one step":         "Purge/BesideIngest",
 	"context ignored":           "Cancel",
 }
 
 func (f faulty) Ingest(ctx context.Context, b store.Batch) (int64, error) {
+	f.writing.Lock()
+	defer f.writing.Unlock()
 	switch f.fault {
 	case "time cut to seconds":
 		for i := range b.Records {
@@ -64,6 +71,8 @@ func (f faulty) Records(ctx context.Context, q store.Filter) ([]store.Record, er
 	switch f.fault {
 	case "newest last":
 		q.AfterID = min(q.AfterID, -1)
+	case "mark ignored":
+		q.Before = store.Mark{}
 	case "offset ignored":
 		q.Offset = 0
 	case "search ignored":
@@ -111,7 +120,18 @@ func (f faulty) SwapState(ctx context.Context, key string, old, value json.RawMe
 	return f.Repository.SwapState(ctx, key, old, value)
 }
 
+func (f faulty) PurgeOldest(ctx context.Context, n int) (store.Purged, error) {
+	if f.fault == "newest purged" {
+		return f.Purge(ctx, time.Date(9000, 1, 1, 0, 0, 0, 0, time.UTC))
+	}
+	return f.Repository.PurgeOldest(ctx, n)
+}
+
 func (f faulty) Purge(ctx context.Context, before time.Time) (store.Purged, error) {
+	if f.fault == "purge in one step" {
+		f.writing.Lock()
+		defer f.writing.Unlock()
+	}
 	p, err := f.Repository.Purge(ctx, before)
 	if f.fault == "purge of records alone" {
 		p.Bounties = 0
@@ -131,7 +151,7 @@ func TestFaultyStore(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return faulty{db, fault}
+		return faulty{db, fault, new(sync.Mutex)}
 	})
 }
 

@@ -17,76 +17,6 @@ import (
 // distantFuture is after everything.
 var distantFuture = time.Date(9000, 1, 1, 0, 0, 0, 0, time.UTC)
 
-func testPurge(t *testing.T, repo store.Repository) {
-	ctx := t.Context()
-	old := bounty(0, "credential", alice, "d", "ssh", `{"p":"old"}`)
-	kept := bounty(1, "credential", alice, "d", "ssh", `{"p":"kept"}`)
-	kept.LastSeen = start.Add(100 * time.Second)
-	must(repo.Ingest(ctx, store.Batch{
-		Records: []store.Record{
-			event(0, "d", "ssh", "x", alice), event(99.999999, "d", "ssh", "x", alice), event(100, "d", "ssh", "x", alice),
-			event(0, "d", "ssh", "x", bob), event(0, "d", "prober", "x", bob), event(0, "d", "ssh", "x", netipZero),
-		},
-		Bounties: []decnet.Bounty{old, kept, bounty(0, "fingerprint", bob, "d", "ssh", `1`)},
-		Cursor:   store.Cursor{Source: "spool", Generation: "g", Offset: 600},
-	}))(t)
-	gone := profile(bob, 99.999999, 1, []string{"ssh"}, []string{"d"})
-	gone.Commands = []decnet.Command{{Time: start, Text: "id"}}
-	gone.Fingerprints = []decnet.Fingerprint{{Kind: "ja3", Value: "x"}}
-	stays := profile(alice, 100, 3, []string{"ssh"}, []string{"d"})
-	stays.Commands = gone.Commands
-	noError(t, repo.FoldProfiles(ctx, []store.Profile{gone, stays}, 0, 6))
-	goneUUID := attackerOf(t, repo, bob).UUID
-	user := must(repo.CreateUser(ctx, store.User{Username: "amy"}))(t)
-	noError(t, repo.SetState(ctx, store.FleetKey, []byte(`{}`)))
-
-	equal(t, "purged", must(repo.Purge(ctx, start.Add(100*time.Second)))(t), store.Purged{Records: 5, Bounties: 2, Attackers: 1})
-	equal(t, "totals", must(repo.Totals(ctx))(t), store.Totals{Records: 1, Attackers: 1, Bounties: 1})
-	left := must(repo.Records(ctx, store.Filter{}))(t)
-	equal(t, "records left", len(left), 1)
-	equal(t, "time of the record left", left[0].Time, start.Add(100*time.Second))
-	equal(t, "bounties left", string(must(repo.Bounties(ctx, store.BountyFilter{}))(t)[0].Payload), `{"p":"kept"}`)
-	a := attackerOf(t, repo, alice)
-	equal(t, "figures of the attacker left", [2]int{a.Bounties, a.Credentials}, [2]int{1, 1})
-	_, total, err := repo.Commands(ctx, a.UUID, store.CommandFilter{})
-	noError(t, err)
-	equal(t, "commands left", total, 1)
-	_, err = repo.Attacker(ctx, goneUUID)
-	wantError(t, err, decnet.ErrNotFound)
-	equal(t, "attackers by service", must(repo.CountAttackers(ctx, store.AttackerFilter{Service: "ssh"}))(t), 1)
-
-	equal(t, "cursor", must(repo.Cursor(ctx, "spool"))(t), store.Cursor{Source: "spool", Generation: "g", Offset: 600})
-	equal(t, "profiled through", must(repo.ProfiledThrough(ctx))(t), 6)
-	equal(t, "user", must(repo.User(ctx, user.UUID))(t).Username, "amy")
-	equal(t, "state", string(must(repo.State(ctx, store.FleetKey))(t)), `{}`)
-
-	// Who comes back is a new attacker, and a repeated bounty a new one.
-	must(repo.Ingest(ctx, store.Batch{Records: []store.Record{event(200, "d", "ssh", "x", bob)}, Bounties: []decnet.Bounty{old}}))(t)
-	equal(t, "totals", must(repo.Totals(ctx))(t), store.Totals{Records: 2, Attackers: 2, Bounties: 2})
-	noError(t, repo.FoldProfiles(ctx, []store.Profile{profile(bob, 200, 1, nil, nil)}, 6, 7))
-	back := must(repo.Attacker(ctx, attackerOf(t, repo, bob).UUID))(t)
-	if back.UUID == goneUUID || len(back.Fingerprints) > 0 {
-		t.Fatalf("the attacker who came back is %+v", back)
-	}
-}
-
-func testPurgeEverything(t *testing.T, repo store.Repository) {
-	ctx := t.Context()
-	for i := range 3 {
-		records := make([]store.Record, 300)
-		for j := range records {
-			records[j] = event(float64(j), "d", "ssh", "x", netip.AddrFrom4([4]byte{10, 0, byte(i), byte(j)}))
-		}
-		must(repo.Ingest(ctx, store.Batch{Records: records, Rejected: []store.Rejected{{Source: "spool", Reason: "x"}}}))(t)
-	}
-	equal(t, "totals", must(repo.Totals(ctx))(t), store.Totals{Records: 900, Attackers: 768})
-	equal(t, "purged", must(repo.Purge(ctx, distantFuture))(t), store.Purged{Records: 900})
-	equal(t, "totals", must(repo.Totals(ctx))(t), store.Totals{})
-	equal(t, "rejected", len(must(repo.Rejected(ctx, 0))(t)), 0)
-	equal(t, "maximum ID", must(repo.MaxRecordID(ctx))(t), 900)
-	equal(t, "ID of the next record", ingest(t, repo, event(0, "d", "ssh", "x", alice))[0].ID, 901)
-}
-
 // testConcurrency: writers and readers at the same time; nothing is lost, and every reader
 // sees whole batches.
 func testConcurrency(t *testing.T, repo store.Repository) {
@@ -199,6 +129,8 @@ func call(ctx context.Context, repo store.Repository) map[string]error {
 	errs["SwapState"] = repo.SwapState(ctx, store.FleetKey, nil, []byte(`{}`))
 	_, errs["Totals"] = repo.Totals(ctx)
 	_, errs["Purge"] = repo.Purge(ctx, distantFuture)
+	_, errs["PurgeOldest"] = repo.PurgeOldest(ctx, 1)
+	_, errs["Size"] = repo.Size(ctx)
 	errs["Ping"] = repo.Ping(ctx)
 	return errs
 }

@@ -26,7 +26,7 @@ import (
 )
 
 // Run runs the suite as parallel subtests of t. It calls open once for each of them, for an
-// empty store of its own, and closes what it gets.
+// empty store of its own, twice for a copy, and closes what it gets.
 func Run(t *testing.T, open func(t *testing.T) store.Repository) {
 	for _, c := range []struct {
 		name string
@@ -36,6 +36,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Repository) {
 		{"Records/RoundTrip", testRoundTrip},
 		{"Records/Order", testOrder},
 		{"Records/Pages", testPages},
+		{"Records/Marks", testMarks},
 		{"Records/TimeRange", testTimeRange},
 		{"Records/Search", testSearch},
 		{"Records/SearchAgreesWithMatcher", testMatcher},
@@ -45,12 +46,14 @@ func Run(t *testing.T, open func(t *testing.T) store.Repository) {
 		{"Records/Rejected", testRejected},
 		{"Bounties/Repeat", testBountyRepeat},
 		{"Bounties/Filter", testBountyFilter},
+		{"Bounties/Marks", testBountyMarks},
 		{"Bounties/Race", testBountyRace},
 		{"Stats/Totals", testTotals},
 		{"Attackers/Fold", testFold},
 		{"Attackers/FoldConflict", testFoldConflict},
 		{"Attackers/FoldRace", testFoldRace},
 		{"Attackers/List", testAttackers},
+		{"Attackers/Marks", testAttackerMarks},
 		{"Attackers/Commands", testCommands},
 		{"Attackers/Fingerprints", testFingerprints},
 		{"Attackers/Artifacts", testArtifacts},
@@ -61,6 +64,10 @@ func Run(t *testing.T, open func(t *testing.T) store.Repository) {
 		{"State/Swap", testSwapState},
 		{"Purge", testPurge},
 		{"Purge/Everything", testPurgeEverything},
+		{"Purge/Many", testPurgeMany},
+		{"Purge/Oldest", testPurgeOldest},
+		{"Purge/BesideIngest", testPurgeBesideIngest},
+		{"Size", testSize},
 		{"Concurrency", testConcurrency},
 		{"Cancel", testCancel},
 		{"CancelUnderLoad", testCancelUnderLoad},
@@ -74,6 +81,12 @@ func Run(t *testing.T, open func(t *testing.T) store.Repository) {
 			c.test(t, repo)
 		})
 	}
+	t.Run("Copy", func(t *testing.T) {
+		t.Parallel()
+		from, to := open(t), open(t)
+		t.Cleanup(func() { noError(t, errors.Join(from.Close(), to.Close())) })
+		testCopy(t, from, to)
+	})
 }
 
 // The cast of the tests.

@@ -49,20 +49,40 @@ func (r *Repo) Attackers(ctx context.Context, f store.AttackerFilter) ([]decnet.
 // AttackersQuery is the query of Attackers for f, of which Limit is taken as it is. It
 // reports false when it does not know the sort.
 func AttackersQuery(d Dialect, f store.AttackerFilter) (text string, args []any, ok bool) {
-	var order string
+	var rank, order string
 	switch f.Sort {
 	case "", store.SortRecent:
-		order = "a.last_seen DESC, a.address"
 	case store.SortActive:
-		order = "a.events DESC, a.last_seen DESC, a.address"
+		rank = "a.events"
 	case store.SortTraversals:
-		order = "a.decky_count DESC, a.last_seen DESC, a.address"
+		rank = "a.decky_count"
 	default:
 		return "", nil, false
 	}
 	c := attackerConditions(d, f)
+	if m := f.After; m != (store.AttackerMark{}) {
+		c.after(rank, m)
+	}
+	if rank != "" {
+		order = rank + " DESC, "
+	}
+	order += "a.last_seen DESC, a.address"
 	return "SELECT " + attackerColumns + " FROM " + attackerTables + c.String() + " ORDER BY " + order + " LIMIT ? OFFSET ?",
 		append(c.args, f.Limit, f.Offset), true
+}
+
+// after adds the condition that an attacker follows a place in the order of rank, time last
+// seen, both descending, and address. The first part of it is what an index serves.
+func (c *conditions) after(rank string, m store.AttackerMark) {
+	at, address := m.LastSeen.UnixMicro(), store.AddrText(m.Addr)
+	const tie = "(a.last_seen < ? OR a.last_seen = ? AND a.address > ?)"
+	if rank == "" {
+		c.add("a.last_seen <= ?", at)
+		c.add(tie, at, at, address)
+		return
+	}
+	c.add(rank+" <= ?", m.Rank)
+	c.add("("+rank+" < ? OR "+tie+")", m.Rank, at, at, address)
 }
 
 func attackerConditions(d Dialect, f store.AttackerFilter) *conditions {

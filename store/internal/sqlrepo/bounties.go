@@ -40,6 +40,7 @@ func (r *Repo) Bounties(ctx context.Context, f store.BountyFilter) ([]decnet.Bou
 // BountiesQuery is the query of Bounties for f, of which Limit is taken as it is.
 func BountiesQuery(d Dialect, f store.BountyFilter) (text string, args []any) {
 	c := bountyConditions(d, f)
+	c.before("last_seen", f.Before)
 	return "SELECT id, first_seen, last_seen, count, decky, service, attacker, type, payload FROM bounties" +
 		c.String() + " ORDER BY last_seen DESC, id DESC LIMIT ? OFFSET ?", append(c.args, f.Limit, f.Offset)
 }

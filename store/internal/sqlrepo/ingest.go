@@ -112,6 +112,9 @@ func (r *Repo) Ingest(ctx context.Context, b store.Batch) (int64, error) {
 	if err := ready.gather(); err != nil {
 		return 0, r.fail(context.Background(), op, err)
 	}
+	if r.importing.Load() {
+		return 0, r.fail(ctx, op, errImporting)
+	}
 	var last int64
 	run := func(tx *sql.Tx) error {
 		id, err := r.ingest(ctx, tx, &ready)

@@ -3,6 +3,7 @@ package sqlrepo
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"net/netip"
 	"time"
 
@@ -50,7 +51,11 @@ func RecordsQuery(d Dialect, f store.Filter) (text string, args []any, err error
 		return "", nil, err
 	}
 	from, order := "records", " ORDER BY time DESC, id DESC"
+	c.before("time", f.Before)
 	if f.AfterID != 0 {
+		if f.Before != (store.Mark{}) {
+			return "", nil, fmt.Errorf("AfterID and Before: %w", decnet.ErrInvalid)
+		}
 		from, order = "records "+d.ByID(), " ORDER BY id"
 	}
 	return "SELECT " + recordColumns + " FROM " + from + c.String() + order + " LIMIT ? OFFSET ?",

@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/decnet/decnet"
@@ -56,6 +57,8 @@ type Dialect interface {
 	Explain(err error) error
 	// Reclaim gives the space of deleted rows back to the system where that is possible.
 	Reclaim(ctx context.Context, db *sql.DB) error
+	// Size returns how many bytes of storage are in use.
+	Size(ctx context.Context, db *sql.DB) (int64, error)
 }
 
 // Assign is one assignment of an Upsert.
@@ -74,13 +77,17 @@ type Parts struct {
 // each.
 type Repo struct {
 	Parts
-	stmts statements
+	stmts     statements
+	importing atomic.Bool // the store is being filled with the content of another
 
 	mu     sync.RWMutex // read-held during every operation
 	closed bool
 }
 
-var _ store.Repository = (*Repo)(nil)
+var (
+	_ store.Repository = (*Repo)(nil)
+	_ store.Importer   = (*Repo)(nil)
+)
 
 var errClosed = errors.New("closed")
 
@@ -90,6 +97,9 @@ func New(ctx context.Context, p Parts) (*Repo, error) {
 	r := &Repo{Parts: p}
 	if err := r.stmts.prepare(ctx, p); err != nil {
 		return nil, errors.Join(r.fail(ctx, "prepare", err), r.Close())
+	}
+	if err := r.loadMark(ctx); err != nil {
+		return nil, errors.Join(err, r.Close())
 	}
 	return r, nil
 }
@@ -186,6 +196,17 @@ type conditions struct {
 func (c *conditions) add(condition string, args ...any) {
 	c.parts = append(c.parts, condition)
 	c.args = append(c.args, args...)
+}
+
+// before adds the condition that a row follows a place in the order of column and ID, both
+// descending. The first part of it is what an index serves.
+func (c *conditions) before(column string, m store.Mark) {
+	if m == (store.Mark{}) {
+		return
+	}
+	at := m.Time.UnixMicro()
+	c.add(column+" <= ?", at)
+	c.add("("+column+" < ? OR id < ?)", at, m.ID)
 }
 
 func (c *conditions) String() string {

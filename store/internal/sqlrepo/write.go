@@ -24,6 +24,14 @@ const (
 
 // write runs f in one transaction, the only one that writes: all of it or nothing.
 func (r *Repo) write(ctx context.Context, op string, f func(*sql.Tx) error) error {
+	if r.importing.Load() {
+		return r.fail(ctx, op, errImporting)
+	}
+	return r.writeAlways(ctx, op, f)
+}
+
+// writeAlways is write for a store that is being filled, too.
+func (r *Repo) writeAlways(ctx context.Context, op string, f func(*sql.Tx) error) error {
 	return r.begin(ctx, op, func(tx *sql.Tx) error {
 		if r.Dialect.Lock() != "" {
 			if _, err := r.lock(ctx, tx); err != nil {
