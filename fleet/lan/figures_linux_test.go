@@ -9,7 +9,6 @@ import (
 	"net/netip"
 	"os"
 	"regexp"
-	"runtime"
 	"runtime/debug"
 	"slices"
 	"strconv"
@@ -81,23 +80,20 @@ func emptyNamespaces(t *testing.T) (bytes int) {
 	t.Helper()
 	const count = 200
 	before := kernelMemory(t)
-	for range count {
-		done := make(chan error)
-		go func() {
-			runtime.LockOSThread() // the thread ends with the goroutine
-			err := unix.Unshare(unix.CLONE_NEWNET)
-			if err == nil {
-				var ns *os.File
-				if ns, err = os.Open("/proc/thread-self/ns/net"); err == nil {
-					t.Cleanup(func() { ns.Close() })
-				}
+	inside(t, "/proc/self/ns/net", func() { // which brings its thread back
+		for range count {
+			if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+				t.Error(err)
+				return
 			}
-			done <- err
-		}()
-		if err := <-done; err != nil {
-			t.Fatal(err)
+			ns, err := os.Open("/proc/thread-self/ns/net")
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			t.Cleanup(func() { ns.Close() })
 		}
-	}
+	})
 	return (kernelMemory(t) - before) / count
 }
 

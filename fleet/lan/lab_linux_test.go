@@ -120,7 +120,7 @@ func (l lab) attack(t testing.TB, args ...string) string {
 // within runs a program in a network namespace and returns what it prints, however it ends.
 func within(t testing.TB, namespace string, args ...string) string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	out, err := exec.CommandContext(ctx, "nsenter", append([]string{"--net=" + namespace}, args...)...).CombinedOutput()
 	var exit *exec.ExitError

@@ -4,8 +4,8 @@
 //
 //	err := look.Wear("windows") // on a thread in the namespace, as root
 //
-// It changes packets on their way out, with nftables. None becomes longer or shorter, and
-// no value is larger than what the kernel would take back: connections work as before.
+// It changes packets on their way out, with nftables. None becomes longer or shorter, and no
+// window is larger than what the kernel has room for: connections work as before.
 package look
 
 // look is what an OS family differs in from the Linux kernel that is below.
