@@ -123,6 +123,10 @@ func (t *translation) service(at place, d decnet.Decky, distro fleet.Distro, svc
 		Decky: d.Name, Service: at.service, Addr: d.Addr, Hostname: d.Hostname, Distro: d.Distro,
 		Seed: d.Seed, Ports: ports, Config: config,
 	})
+	if told := s.Environment[fleet.PersonaVar]; c.Init != "" && told != nil {
+		text := concealedPersona(*told)
+		s.Environment[fleet.PersonaVar] = &text
+	}
 	slices.Sort(s.Tmpfs)
 	s.Tmpfs = slices.Compact(s.Tmpfs)
 	made := composed(s)

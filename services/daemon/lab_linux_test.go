@@ -188,11 +188,11 @@ func has(e decnet.Event, fields []string) bool {
 	return true
 }
 
-// ready waits until a port answers.
+// ready waits until a daemon greets.
 func (l *lab) ready(t *testing.T, addr, port string) {
 	t.Helper()
 	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
-		if out := l.lan.Attack(t, "nmap", "-Pn", "-n", "-p", port, addr); strings.Contains(out, "/tcp open") {
+		if out := l.lan.Attack(t, "curl", "-s", "-m", "5", "telnet://"+addr+":"+port); out != "" {
 			return
 		}
 	}
@@ -214,4 +214,3 @@ func (l *lab) ssh(t *testing.T, password, stdin string, args ...string) string {
 	}
 	return string(out)
 }
-
