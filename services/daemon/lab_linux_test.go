@@ -79,6 +79,13 @@ func newLab(t *testing.T, ini string) *lab {
 	if err != nil {
 		t.Fatal(err)
 	}
+	custom := t.TempDir()
+	for name, text := range map[string]string{"Dockerfile": helloImage, "hello.pl": helloScript} {
+		if err := os.WriteFile(filepath.Join(custom, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l.Docker(t, "build", "-q", "-t", "example/hello:1", custom)
 	dir := t.TempDir()
 	if err := l.doc.WriteFile(filepath.Join(dir, "fleet.yml")); err != nil {
 		t.Fatal(err)
@@ -192,7 +199,11 @@ func has(e decnet.Event, fields []string) bool {
 func (l *lab) ready(t *testing.T, addr, port string) {
 	t.Helper()
 	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
-		if out := l.lan.Attack(t, "curl", "-s", "-m", "5", "telnet://"+addr+":"+port); out != "" {
+		ask := []string{"curl", "-s", "-m", "5", "telnet://" + addr + ":" + port}
+		if port == "23" { // telnetd greets only whom it has negotiated with
+			ask = []string{"nmap", "-Pn", "-n", "-p", port, "-oG", "-", addr}
+		}
+		if out := l.lan.Attack(t, ask[0], ask[1:]...); strings.Contains(out, "SSH-2.0") || strings.Contains(out, "/open/") {
 			return
 		}
 	}

@@ -23,6 +23,7 @@ import (
 	"github.com/decnet/decnet"
 	"github.com/decnet/decnet/collector/capture"
 	"github.com/decnet/decnet/collector/quarantine"
+	"github.com/decnet/decnet/internal/enginetest"
 )
 
 // realFleet has two deckies, the first with both daemons.
@@ -40,11 +41,24 @@ accept = any
 tries = 2
 [annex]
 ip = 10.99.0.12
-services = ssh
+services = ssh, hello
 [annex.ssh]
 daemon = real
 accept = nobody
+[custom-hello]
+binary = example/hello:1
+exec = /usr/bin/perl /hello.pl "as asked"
+ports = 8080
 `
+
+// helloImage is the image of an operator: a server that answers with its argument.
+const (
+	helloImage  = "FROM " + enginetest.Base + "\nCOPY hello.pl /hello.pl\n"
+	helloScript = `use IO::Socket::INET;
+my $l = IO::Socket::INET->new(LocalPort => 8080, Listen => 5, ReuseAddr => 1) or die;
+while (my $c = $l->accept) { sysread $c, my $request, 4096; print $c "HTTP/1.0 200 OK\r\n\r\nhello $ARGV[0]\n"; close $c }
+`
+)
 
 const vault, annex = "10.99.0.11", "10.99.0.12"
 
@@ -65,6 +79,7 @@ func TestRealDaemons(t *testing.T) {
 		{"brute force", bruteForce},
 		{"two deckies share nothing", nothingShared},
 		{"captured files", capturedFiles},
+		{"a custom service is an image", customService},
 		{"as Debian's own sshd", likeDebian},
 		{"TestW18_AnIntruderFindsNothingOfOurs", nothingOfOurs},
 		{"TestW18_AnIntruderCannotForge", noForgery},
@@ -437,6 +452,12 @@ send "exit\r"; expect eof
 `)
 	if e := exact("/tmp/telnet-file", []byte("over\n"), "pid-chain"); e.Service != "telnet" || e.Attacker.String() != "10.99.0.50" {
 		t.Errorf("%v", e.Fields)
+	}
+}
+
+func customService(t *testing.T, l *lab) {
+	if out := l.lan.Attack(t, "curl", "-s", "-m", "60", "--retry", "5", "--retry-connrefused", "http://"+annex+":8080/"); out != "hello as asked\n" {
+		t.Errorf("the image answers %q", out)
 	}
 }
 
