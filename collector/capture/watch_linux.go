@@ -176,13 +176,13 @@ func (w *Watcher) arrived(c Container, f *os.File, pid int, queue chan<- written
 		return
 	}
 	item := written{f: f, path: name, at: w.opt.Now(), writer: look(pid)}
-	daemon := daemonOf(item.writer, c.Service, c.PID)
-	item.peers = peersOf(c.PID, portOf(c.Service))
-	item.sessions = loginsOf(c.PID)
+	daemon := daemonOf(item.writer, c.Service, c.PID) // it may end at any time
 	var sockets []string
 	if daemon.pid != 0 {
 		sockets = socketsOf(daemon.pid)
 	}
+	item.peers = peersOf(c.PID, portOf(c.Service))
+	item.sessions = loginsOf(c.PID)
 	item.origin = attribute(daemon, sockets, item.peers, item.sessions)
 	select {
 	case queue <- item:

@@ -3,8 +3,11 @@ package compose
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"io/fs"
 	"path"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/decnet/decnet"
@@ -28,17 +31,31 @@ func (t *translation) withInit(c services.Container, distro fleet.Distro) (servi
 	return c, nil
 }
 
-// concealed returns an executable without the names that would tell an intruder whose it
-// is. The Go linker writes the paths of packages and files into it, for traces of stacks;
-// names of the same length take their places.
+// ourWords are those by which an intruder could tell whose an executable is, and what takes
+// their places, as long as they are. The Go linker writes the names of packages, files and
+// fields into it, for traces of stacks and for reflection.
+var ourWords = [][2]string{
+	{"github.com/decnet/decnet", "internal/systemd/service"},
+	{"decnet", "system"}, {"DECNET", "SYSTEM"}, {"Decnet", "System"},
+	{"relay@5", "audit@5"}, // decnet-init puts it back
+	{"decky", "label"}, {"Decky", "Label"}, {"deckies", "labels_"}, {"Deckies", "Labels_"},
+	{"honeypot", "listener"}, {"Honeypot", "Listener"}, {"decoy", "proxy"},
+	{"attacker", "endpoint"}, {"Attacker", "Endpoint"}, {"intruder", "visitor_"}, {"Intruder", "Visitor_"},
+}
+
+// concealed returns an executable without our words.
 func concealed(executable []byte) []byte {
-	for _, name := range [][2]string{
-		{"github.com/decnet/decnet", "internal/systemd/service"},
-		{"decnet", "system"}, {"DECNET", "SYSTEM"}, {"Decnet", "System"},
-	} {
-		executable = bytes.ReplaceAll(executable, []byte(name[0]), []byte(name[1]))
+	for _, w := range ourWords {
+		executable = bytes.ReplaceAll(executable, []byte(w[0]), []byte(w[1]))
 	}
 	return executable
+}
+
+// concealedPersona returns an encoded persona as a concealed executable reads it: the key
+// that has one of our words comes first.
+func concealedPersona(text string) string {
+	rest, _ := strings.CutPrefix(text, `{"decky":`)
+	return `{"label":` + rest
 }
 
 // contextWith is a build context and one more file at its top.
@@ -51,9 +68,14 @@ type contextWith struct {
 // Open opens a file of the context.
 func (c contextWith) Open(name string) (fs.File, error) {
 	if name == c.name {
-		return &memFile{Reader: bytes.NewReader(c.data), c: c}, nil
+		return &memFile{bytes.NewReader(c.data), memInfo{c}}, nil
 	}
-	return c.FS.Open(name)
+	f, err := c.FS.Open(name)
+	if err != nil || name != "." {
+		return f, err
+	}
+	entries, err := c.ReadDir(name)
+	return &top{File: f, left: entries}, err
 }
 
 // ReadDir lists a directory of the context, the file among what is at its top.
@@ -62,16 +84,38 @@ func (c contextWith) ReadDir(name string) ([]fs.DirEntry, error) {
 	if err != nil || name != "." {
 		return entries, err
 	}
-	return append(entries, fs.FileInfoToDirEntry(memInfo{c})), nil
+	entries = append(entries, fs.FileInfoToDirEntry(memInfo{c}))
+	slices.SortFunc(entries, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
+	return entries, nil
 }
 
+// top is the top of the context.
+type top struct {
+	fs.File
+	left []fs.DirEntry
+}
+
+// ReadDir lists what has not been listed.
+func (d *top) ReadDir(n int) ([]fs.DirEntry, error) {
+	if n > 0 && len(d.left) == 0 {
+		return nil, io.EOF
+	}
+	if n <= 0 || n > len(d.left) {
+		n = len(d.left)
+	}
+	list := d.left[:n]
+	d.left = d.left[n:]
+	return list, nil
+}
+
+// memFile is the file that contextWith adds.
 type memFile struct {
 	*bytes.Reader
-	c contextWith
+	info memInfo
 }
 
 // Stat describes the file.
-func (f *memFile) Stat() (fs.FileInfo, error) { return memInfo{f.c}, nil }
+func (f *memFile) Stat() (fs.FileInfo, error) { return f.info, nil }
 
 // Close does nothing.
 func (f *memFile) Close() error { return nil }

@@ -132,6 +132,10 @@ func (t *translation) service(at place, d decnet.Decky, distro fleet.Distro, svc
 		p.Quota = t.artifacts(&s, at)
 	}
 	t.persona(&s, at, p)
+	if told := s.Environment[fleet.PersonaVar]; c.Init != "" && told != nil {
+		text := concealedPersona(*told)
+		s.Environment[fleet.PersonaVar] = &text
+	}
 	slices.Sort(s.Tmpfs)
 	s.Tmpfs = slices.Compact(s.Tmpfs)
 	made := composed(s)

@@ -62,6 +62,7 @@ var rules = map[string]rule{
 	"correlate/profile":    {floor: 2},
 	"collector":            {floor: 2, outside: []string{"github.com/hashicorp/golang-lru/v2", "golang.org/x/sys"}},
 	"collector/quarantine": {floor: 2, outside: []string{"github.com/hashicorp/golang-lru/v2"}},
+	"collector/capture":    {floor: 2, outside: []string{"golang.org/x/sys"}},
 	"collector/forward":    {floor: 2},
 	"collector/ingest":     {floor: 2, peers: []string{"collector"}},
 	"fleet":                {floor: 2},
@@ -196,7 +197,7 @@ func parsesNetworkBytes(rel string) bool {
 		"services/http", "services/https", // services/internal/web parses for both
 		"fingerprint/sniff/plus": // what it is given has been parsed
 		return false
-	case "rfc5424", "collector", "collector/dockerlogs", "collector/ingest", "collector/native", "collector/quarantine", "fleet", "fleet/lan", "fleet/internal/egress", "correlate", "correlate/profile",
+	case "rfc5424", "collector", "collector/capture", "collector/dockerlogs", "collector/ingest", "collector/native", "collector/quarantine", "fleet", "fleet/lan", "fleet/internal/egress", "correlate", "correlate/profile",
 		"store", "store/internal/sqlrepo", "store/mysql", "api", "internal/jsontext":
 		return true
 	}

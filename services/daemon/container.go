@@ -2,12 +2,8 @@ package daemon
 
 import (
 	"embed"
-	"errors"
 	"fmt"
 	"io/fs"
-	"path"
-	"slices"
-	"strings"
 
 	"github.com/decnet/decnet"
 	"github.com/decnet/decnet/services"
@@ -62,17 +58,13 @@ func Container(service string, cfg services.Config) (services.Container, error) 
 	if _, err := login.New(cfg, nil); err != nil {
 		return services.Container{}, fmt.Errorf("%s: %w", service, err)
 	}
-	specific, err := fs.Sub(images, "image/"+service)
-	if err != nil {
-		return services.Container{}, err
-	}
-	common, err := fs.Sub(images, "image/common")
+	context, err := fs.Sub(images, "image")
 	if err != nil {
 		return services.Container{}, err
 	}
 	const mib = 1 << 20
 	c := services.Container{
-		Context: overlay{specific, common}, Init: initName,
+		Context: context, Init: initName,
 		CapAdd: []string{"AUDIT_WRITE", "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID", "SYS_CHROOT"},
 		Tmpfs: []services.Tmpfs{
 			{Dir: "/tmp", Size: 32 * mib, Exec: true},
@@ -95,33 +87,4 @@ var writable = []struct {
 }{
 	{"etc", 16, 0o755}, {"root", 32, 0o700}, {"home", 32, 0o755}, {"var", 48, 0o755},
 	{"opt", 8, 0o755}, {"srv", 8, 0o755}, {"usr/local", 16, 0o755},
-}
-
-// overlay is two directories as one, neither of which has directories of its own.
-type overlay struct{ upper, lower fs.FS }
-
-// Open opens a file of the upper directory, or else of the lower one.
-func (o overlay) Open(name string) (fs.File, error) {
-	f, err := o.upper.Open(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return o.lower.Open(name)
-	}
-	return f, err
-}
-
-// ReadDir lists both directories.
-func (o overlay) ReadDir(name string) ([]fs.DirEntry, error) {
-	if path.Clean(name) != "." {
-		return nil, &fs.PathError{Op: "readdir", Path: name, Err: fs.ErrNotExist}
-	}
-	var all []fs.DirEntry
-	for _, dir := range []fs.FS{o.upper, o.lower} {
-		entries, err := fs.ReadDir(dir, ".")
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, entries...)
-	}
-	slices.SortFunc(all, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
-	return all, nil
 }

@@ -79,6 +79,13 @@ func newLab(t *testing.T, ini string) *lab {
 	if err != nil {
 		t.Fatal(err)
 	}
+	custom := t.TempDir()
+	for name, text := range map[string]string{"Dockerfile": helloImage, "hello.pl": helloScript} {
+		if err := os.WriteFile(filepath.Join(custom, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l.Docker(t, "build", "-q", "-t", "example/hello:1", custom)
 	dir := t.TempDir()
 	if err := l.doc.WriteFile(filepath.Join(dir, "fleet.yml")); err != nil {
 		t.Fatal(err)
@@ -188,11 +195,15 @@ func has(e decnet.Event, fields []string) bool {
 	return true
 }
 
-// ready waits until a port answers.
+// ready waits until a daemon greets.
 func (l *lab) ready(t *testing.T, addr, port string) {
 	t.Helper()
 	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
-		if out := l.lan.Attack(t, "nmap", "-Pn", "-n", "-p", port, addr); strings.Contains(out, "/tcp open") {
+		ask := []string{"curl", "-s", "-m", "5", "telnet://" + addr + ":" + port}
+		if port == "23" { // telnetd greets only whom it has negotiated with
+			ask = []string{"nmap", "-Pn", "-n", "-p", port, "-oG", "-", addr}
+		}
+		if out := l.lan.Attack(t, ask[0], ask[1:]...); strings.Contains(out, "SSH-2.0") || strings.Contains(out, "/open/") {
 			return
 		}
 	}
@@ -214,4 +225,3 @@ func (l *lab) ssh(t *testing.T, password, stdin string, args ...string) string {
 	}
 	return string(out)
 }
-
