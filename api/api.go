@@ -92,6 +92,8 @@ func New(cfg Config) (http.Handler, error) {
 		"GET /bounty":                           s.viewer(s.bounties),
 		"GET /stats":                            s.viewer(s.stats),
 		"GET /deckies":                          s.viewer(s.deckies),
+		"PUT /deckies/{name}/mutate-interval":   s.admin(s.mutateInterval),
+		"POST /deckies/{name}/mutate":           s.admin(s.mutate),
 		"GET /attackers":                        s.viewer(s.attackers),
 		"GET /attackers/{uuid}":                 s.viewer(s.attacker),
 		"GET /attackers/{uuid}/commands":        s.viewer(s.commands),
