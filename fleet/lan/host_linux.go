@@ -20,6 +20,7 @@ import (
 	"github.com/decnet/decnet"
 	"github.com/decnet/decnet/fleet"
 	"github.com/decnet/decnet/fleet/internal/egress"
+	"github.com/decnet/decnet/fleet/internal/look"
 )
 
 // host is the network namespace of one decky. It is an inprocess.Place.
@@ -55,6 +56,9 @@ func (n *network) build(h *host) error {
 		h.watch, err = egress.Lock(egress.Options{Decky: h.decky, Exits: exits, Sink: n.opt.Sink, Now: n.opt.Now})
 		if err != nil {
 			return fmt.Errorf("egress lock: %w", privilege(err))
+		}
+		if err := look.Wear(h.family); err != nil {
+			return fmt.Errorf("look of %s: %w", h.family, privilege(err))
 		}
 		if err := n.addLink(h.blueprint, h.ns, linkName); err != nil {
 			return err
@@ -126,6 +130,7 @@ func (h *host) setSysctls() error {
 			return err
 		}
 	}
+	values["net.ipv4.tcp_rmem"] = look.ReceiveMemory(h.family)
 	values["net.ipv4.ip_forward"] = "0"
 	values["net.ipv4.tcp_orphan_retries"] = orphanRetries
 	values["net.ipv4.conf.default.arp_notify"] = "1"

@@ -65,6 +65,7 @@ var rules = map[string]rule{
 	"fingerprint/probe":    {floor: 2, outside: []string{"golang.org/x/sys", "golang.org/x/time"}},
 
 	"fleet/internal/inprocess": {floor: 2.5},
+	"fleet/internal/look":      {floor: 2.5, outside: []string{"github.com/google/nftables", "golang.org/x/sys"}},
 	"fleet/internal/egress":    {floor: 2.5, outside: []string{"github.com/google/nftables", "golang.org/x/sys"}},
 
 	"services/all":           {floor: 3},
