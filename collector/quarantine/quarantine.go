@@ -26,6 +26,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
@@ -62,8 +63,12 @@ type content struct {
 
 const recentSize = 4096
 
-// incoming is the directory of files that are being received. No decky can be called so.
-const incoming = ".incoming"
+// incoming is what the names of files that are being received begin with. They are where
+// they will stay, so that a process need not be able to write anywhere else.
+const incoming = ".incoming-"
+
+// abandoned is how old a file of an upload that goes on is at most.
+const abandoned = time.Hour
 
 // blockSize is what even an empty file is taken to need.
 const blockSize = 4 << 10
@@ -75,8 +80,9 @@ var (
 )
 
 // New opens the quarantine at path and makes the directory when there is none. Files
-// whose upload was interrupted by the end of an earlier process are removed. Close the
-// Dir when it is no longer used.
+// whose upload was interrupted by the end of an earlier process are removed, once nothing
+// has been written to them for an hour: other processes may store for other services. Close
+// the Dir when it is no longer used.
 func New(path string, opts Options) (*Dir, error) {
 	if opts.MaxFile == 0 {
 		opts.MaxFile = 50 << 20
@@ -110,25 +116,30 @@ func New(path string, opts Options) (*Dir, error) {
 }
 
 func (d *Dir) prepare() error {
-	if err := d.root.RemoveAll(incoming); err != nil {
-		return err
-	}
-	if err := d.root.Mkdir(incoming, 0o700); err != nil {
-		return err
-	}
 	return fs.WalkDir(d.root.FS(), ".", func(p string, entry fs.DirEntry, err error) error {
 		if err != nil || !entry.Type().IsRegular() {
-			return err
+			return gone(err)
 		}
 		info, err := entry.Info()
 		if err != nil {
-			return err
+			return gone(err)
+		}
+		if strings.HasPrefix(entry.Name(), incoming) && d.opts.Now().Sub(info.ModTime()) > abandoned {
+			return gone(d.root.Remove(p))
 		}
 		decky, _, _ := strings.Cut(p, "/")
 		d.used[decky] += onDisk(info.Size())
 		d.total += onDisk(info.Size())
 		return nil
 	})
+}
+
+// gone returns err unless it says that another process has removed a file.
+func gone(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
 }
 
 // Close releases the directory. Files that Open returned stay usable.
@@ -145,7 +156,7 @@ func (d *Dir) Store(ctx context.Context, decky, service, claimedName string, r i
 	if !deckyName.MatchString(decky) || !serviceName.MatchString(service) {
 		return services.Artifact{}, fmt.Errorf("quarantine: decky %q, service %q: %w", decky, service, decnet.ErrInvalid)
 	}
-	u := &upload{dir: d, decky: decky, hash: sha256.New()}
+	u := &upload{dir: d, decky: decky, folder: path.Join(decky, service), hash: sha256.New()}
 	defer u.abandon()
 	readErr, err := u.receive(ctx, r)
 	a := services.Artifact{SHA256: hex.EncodeToString(u.hash.Sum(nil)), Size: u.size}
@@ -175,6 +186,7 @@ func (d *Dir) reserve(decky string, n int64) bool {
 type upload struct {
 	dir      *Dir
 	decky    string
+	folder   string
 	hash     hash.Hash
 	size     int64
 	f        *os.File // nil: not kept
@@ -211,14 +223,15 @@ func (u *upload) create() error {
 	if !u.grow(blockSize) {
 		return services.ErrQuota
 	}
-	u.temp = path.Join(incoming, rand.Text())
-	f, err := u.dir.root.OpenFile(u.temp, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	u.temp = path.Join(u.folder, incoming+rand.Text())
+	err := u.dir.root.MkdirAll(u.folder, 0o700)
+	if err == nil {
+		u.f, err = u.dir.root.OpenFile(u.temp, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	}
 	if err != nil {
 		u.abandon()
-		return err
 	}
-	u.f = f
-	return nil
+	return err
 }
 
 func (u *upload) grow(n int64) bool {
@@ -255,13 +268,12 @@ func (u *upload) abandon() {
 // keep gives the file its name.
 func (u *upload) keep(service, name string) (storedAs string, err error) {
 	key := content{u.decky, service, name, [sha256.Size]byte(u.hash.Sum(nil))}
-	folder := path.Join(u.decky, service)
 	if known, ok := u.dir.recent.Get(key); ok {
-		if _, err := u.dir.root.Lstat(path.Join(folder, known)); err == nil {
+		if _, err := u.dir.root.Lstat(path.Join(u.folder, known)); err == nil {
 			return known, nil
 		}
 	}
-	if err := errors.Join(u.f.Sync(), u.dir.root.MkdirAll(folder, 0o700)); err != nil {
+	if err := u.f.Sync(); err != nil {
 		return "", err
 	}
 	prefix := u.dir.opts.Now().UTC().Format("2006-01-02T15:04:05Z_") + hex.EncodeToString(key.sum[:])[:12] + "_"
@@ -270,7 +282,7 @@ func (u *upload) keep(service, name string) (storedAs string, err error) {
 		if n > 0 {
 			storedAs = fmt.Sprintf("%s%d-%s", prefix, n, name)
 		}
-		err := u.dir.root.Link(u.temp, path.Join(folder, storedAs))
+		err := u.dir.root.Link(u.temp, path.Join(u.folder, storedAs))
 		if err == nil {
 			break
 		}
@@ -328,11 +340,21 @@ func (d *Dir) Open(decky, storedAs string) (fs.File, error) {
 		if info, err := d.root.Lstat(name); err != nil || !folder.IsDir() || !info.Mode().IsRegular() {
 			continue
 		}
-		f, err := d.root.Open(name)
-		if err != nil {
-			return nil, fmt.Errorf("quarantine: %w", err)
-		}
-		return f, nil
+		return d.open(name)
 	}
 	return nil, fmt.Errorf("quarantine: %q of %q: %w", storedAs, decky, decnet.ErrNotFound)
+}
+
+// open opens a regular file. Another process, which may be hostile, can write to some
+// directories, and put something else in its place at any time.
+func (d *Dir) open(name string) (fs.File, error) {
+	f, err := d.root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, fmt.Errorf("quarantine: %w", err)
+	}
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		f.Close()
+		return nil, fmt.Errorf("quarantine: %s is not a regular file: %w", name, decnet.ErrNotFound)
+	}
+	return f, nil
 }

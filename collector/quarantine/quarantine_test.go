@@ -247,11 +247,22 @@ func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 func TestLeftoversOfACrashAreRemoved(t *testing.T) {
 	root := t.TempDir()
 	newDir(t, root, Options{})
-	left := filepath.Join(root, incoming, "ABC")
+	if err := os.MkdirAll(filepath.Join(root, "decky-01", "ssh"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	left := filepath.Join(root, "decky-01", "ssh", incoming+"ABC")
 	if err := os.WriteFile(left, bytes.Repeat([]byte("x"), 100), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	d := newDir(t, root, Options{})
+	if d.total != blockSize || len(files(t, root)) != 1 {
+		t.Errorf("what another process may be storing: %d bytes, files %v", d.total, files(t, root))
+	}
+	long := d.opts.Now().Add(-abandoned - time.Minute)
+	if err := os.Chtimes(left, long, long); err != nil {
+		t.Fatal(err)
+	}
+	d = newDir(t, root, Options{})
 	if d.total != 0 || len(files(t, root)) != 0 {
 		t.Errorf("%d bytes, files %v", d.total, files(t, root))
 	}
