@@ -63,6 +63,14 @@
 // answers on 443 where a decky runs both http and https, and http alone serves 80 and 443.
 // Two services with the same port of their own cannot be on one decky. See [Ports].
 //
+// # IPv6
+//
+// Where the fleet has a subnet of IPv6 (net6), each decky has a second address there. In a
+// subnet of 64 bits it is the one that such a machine makes itself: of its MAC address, or,
+// as Windows and the distributions with NetworkManager do, one that looks random and
+// stays. fleet/lan and containers have it beside the first; fleet/local binds it as it binds
+// the first, so there it must be an address of this machine, such as ip6 = ::1.
+//
 // # Containers
 //
 // A runtime that has containers tells each of them what it is as a [Persona]. Package

@@ -98,16 +98,21 @@ func testUpOnTheLAN(t *testing.T, binary string) {
 		ip addr add 10.99.0.2/24 dev lab0; ip route add default via 10.99.0.1 dev lab0
 		ip netns add attacker
 		ip link add att0 netns attacker type veth peer name att0p; ip link set att0p master labbr up
-		ip -n attacker addr add 10.99.0.50/24 dev att0; ip -n attacker link set att0 up`)
+		ip -n attacker addr add 10.99.0.50/24 dev att0; ip -n attacker link set att0 up
+		ip -n attacker addr add fd99::50/64 dev att0 nodad; ip addr add fd99::2/64 dev lab0 nodad`)
 	attack := func(command string) string { return shell(t, "ip netns exec attacker "+command) }
 	data := filepath.Join(t.TempDir(), "data")
 	const deckies = 3
 
-	first, said := startBinary(t, binary, "up", "--runtime", "lan", "--data", data, "--api", "127.0.0.1:0", "--services", "http,redis", "--deckies", "3", "--base-ip", "10.99.0.11")
+	first, said := startBinary(t, binary, "up", "--runtime", "lan", "--data", data, "--api", "127.0.0.1:0", "--services", "http,redis", "--deckies", "3", "--base-ip", "10.99.0.11", "--subnet6", "fd99::/64", "--gateway6", "fd99::1")
+	var six []string
 	for i := range deckies {
-		if want := fmt.Sprintf(`(?m)^decky-%02d  10\.99\.0\.%d  \S+ +http 80\+443, redis 6379$`, i+1, 11+i); !regexp.MustCompile(want).MatchString(said) {
-			t.Errorf("%s is not in:\n%s", want, said)
+		want := fmt.Sprintf(`(?m)^decky-%02d  10\.99\.0\.%d, (fd99:\S+) +\S+ +http 80\+443, redis 6379$`, i+1, 11+i)
+		m := regexp.MustCompile(want).FindStringSubmatch(said)
+		if m == nil {
+			t.Fatalf("%s is not in:\n%s", want, said)
 		}
+		six = append(six, m[1])
 		attack(fmt.Sprintf("curl -sf -o /dev/null -m 10 http://10.99.0.%d/", 11+i))
 	}
 	mac := regexp.MustCompile(`lladdr \S+`).FindString(attack("ip neigh show 10.99.0.12"))
@@ -136,6 +141,7 @@ func testUpOnTheLAN(t *testing.T, binary string) {
 	second, _ := startBinary(t, binary, "up", "--runtime", "lan", "--data", data, "--api", "127.0.0.1:0")
 	for i := range deckies {
 		attack(fmt.Sprintf("redis-cli -h 10.99.0.%d --user admin --pass tried-%d ping", 11+i, i))
+		attack(fmt.Sprintf("redis-cli -h %s --user admin --pass six-%d ping", six[i], i))
 	}
 	if now := regexp.MustCompile(`lladdr \S+`).FindString(attack("ip neigh show 10.99.0.12")); now != mac {
 		t.Errorf("decky-02 had %s and has %s", mac, now)
@@ -161,6 +167,14 @@ func testUpOnTheLAN(t *testing.T, binary string) {
 		if !regexp.MustCompile(fmt.Sprintf(`"decky":"decky-%02d".*"auth_attempt".*10\.99\.0\.50.*tried-%d`, i+1, i)).Match(records) {
 			t.Errorf("the password tried at decky-%02d is not in the spool:\n%s", i+1, records)
 		}
+	}
+	for i := range deckies {
+		if !regexp.MustCompile(fmt.Sprintf(`"decky":"decky-%02d".*"auth_attempt".*fd99::50.*six-%d`, i+1, i)).Match(records) {
+			t.Errorf("the password tried at the second address of decky-%02d is not in the spool:\n%s", i+1, records)
+		}
+	}
+	if !regexp.MustCompile(`"decky":"decky-0[1-3]".*"tcp_syn_fingerprint".*fd99::50`).Match(records) {
+		t.Errorf("the sniffer has not seen the attacker on IPv6:\n%s", records)
 	}
 	if !regexp.MustCompile(`"decky":"decky-0[1-3]".*"tcp_syn_fingerprint".*10\.99\.0\.50`).Match(records) {
 		t.Errorf("the sniffer has not seen the attacker:\n%s", records)

@@ -23,7 +23,7 @@ const (
 // grace is how long a container may take to end before it is killed.
 const grace = 3 * time.Second
 
-// Apply makes the deckies those of f, which has the mode fleet.ModeMACVLAN or
+// Apply makes the deckies those of f, which, when it has any, has the mode fleet.ModeMACVLAN or
 // fleet.ModeIPVLAN, an interface, a subnet and a gateway. What is as f says is not touched:
 // its containers keep running with their connections. Containers of other fleets, and
 // those of none, are never touched.
@@ -50,6 +50,9 @@ func (r *Runtime) Apply(ctx context.Context, f decnet.Fleet) error {
 }
 
 func (r *Runtime) apply(ctx context.Context, f decnet.Fleet) error {
+	if len(f.Deckies) == 0 {
+		return r.down(ctx, nil)
+	}
 	p, err := r.planned(ctx, f)
 	if err != nil {
 		return err
@@ -71,7 +74,7 @@ func (r *Runtime) apply(ctx context.Context, f decnet.Fleet) error {
 
 // planned is plan, again when the engine does not answer.
 func (r *Runtime) planned(ctx context.Context, f decnet.Fleet) (p *plan, err error) {
-	err = r.retry(ctx, Step{}, func() error {
+	err = r.retry(ctx, Step{Action: ActionLook, Object: ObjectEngine, Name: r.engine.c.DaemonHost()}, func() error {
 		if p, err = r.plan(ctx, f); err != nil && !errors.Is(err, ErrNoEngine) {
 			return final{err}
 		}

@@ -112,11 +112,14 @@ func TestImagesThatServicesBring(t *testing.T) {
 	mustApply(t, runtime("1", false), f)
 	equal(t, "steps for the same", take(), nil)
 
-	mustApply(t, runtime("2", false), f)
+	second := runtime("2", false)
+	mustApply(t, second, f)
 	equal(t, "steps for other contexts", take(), []string{
 		"build decnet-http", "build decnet-redis", "replace both-http", "replace both-redis", "replace db-redis", "replace web-http",
 	})
 	equal(t, "volumes", volumes(), all)
+	mustDown(t, second, "db")
+	equal(t, "volumes of the others", volumes(), []string{"decnet_both-http-state", "decnet_both-redis-state", "decnet_web-http-state"})
 	f.Deckies = f.Deckies[:1]
 	mustApply(t, runtime("2", true), f)
 	equal(t, "steps without cache", take(), []string{"build decnet-http", "build decnet-pot", "replace web", "replace web-http"})

@@ -61,7 +61,7 @@ func (r *Runtime) down(ctx context.Context, deckies []string) error {
 		return err
 	}
 	for _, v := range volumes {
-		if !stays || slices.ContainsFunc(services, func(c containerWork) bool { return strings.HasPrefix(v, r.opt.Compose.Project+"_"+c.is.name+"-") }) {
+		if !stays || slices.ContainsFunc(services, func(c containerWork) bool { return slices.Contains(c.is.volumes, v) }) {
 			err = errors.Join(err, r.removeVolume(ctx, v))
 		}
 	}

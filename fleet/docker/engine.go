@@ -106,6 +106,7 @@ type existing struct {
 	created, paused bool     // created: it never started
 	network         string   // what it is in the network of: "container:ID", or a name
 	networks        []string // IDs
+	volumes         []string // names
 }
 
 // containers lists all containers of the engine, sorted by name.
@@ -122,6 +123,11 @@ func (e engine) containers(ctx context.Context) ([]existing, error) {
 		for _, n := range s.Names { // a name with a further slash is that of a link
 			if n = strings.TrimPrefix(n, "/"); !strings.Contains(n, "/") {
 				c.name = n
+			}
+		}
+		for _, m := range s.Mounts {
+			if m.Name != "" {
+				c.volumes = append(c.volumes, m.Name)
 			}
 		}
 		if s.NetworkSettings != nil {

@@ -48,6 +48,9 @@ func (r *Runtime) imagesFor(ctx context.Context, doc *compose.Document, built po
 			w.Action, w.build, w.context = ActionBuild, *s.Build, files
 			w.build.Labels = types.Labels(merged(s.Build.Labels, types.Labels{labelContext: s.Build.Context}))
 		}
+		if wanted[s.Image].context != nil {
+			continue // one service brings it, and another one uses it
+		}
 		w.never = w.context == nil && s.PullPolicy == types.PullPolicyNever
 		wanted[s.Image] = w
 	}
@@ -83,7 +86,9 @@ func (w imageWork) make(ctx context.Context, r *Runtime) error {
 			return r.engine.pull(ctx, w.Name, say)
 		}
 		archive, into := io.Pipe()
+		written := make(chan struct{})
 		go func() {
+			defer close(written)
 			t := tar.NewWriter(into)
 			err := writeFiles(t, w.context)
 			if err == nil {
@@ -91,7 +96,10 @@ func (w imageWork) make(ctx context.Context, r *Runtime) error {
 			}
 			into.CloseWithError(err)
 		}()
-		defer archive.Close()
+		defer func() {
+			_ = archive.Close() // ends the writer
+			<-written
+		}()
 		return r.engine.build(ctx, w.Name, w.build, archive, r.opt.NoCache, say)
 	})
 }

@@ -6,8 +6,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/decnet/decnet"
 	"github.com/decnet/decnet/fleet/compose"
 	"github.com/decnet/decnet/fleet/docker"
+	"github.com/decnet/decnet/internal/enginetest"
 )
 
 func TestLife(t *testing.T) {
@@ -41,6 +43,13 @@ func TestLife(t *testing.T) {
 		eventually(t, "the attacker is answered", func() bool { return l.answers(t, to.addr, to.port) })
 	}
 	equal(t, "states", states(t, r), []string{"web/http=up", "web/ssh=up", "db/mysql=up", "db/redis=up"})
+	if got := l.Attack(t, "redis-cli", "-h", "10.99.0.11", "ping"); got != "PONG\n" {
+		t.Errorf("redis-cli: %s", got)
+	}
+	eventually(t, "the attack is in the log of the container", func() bool {
+		lines := l.Docker(t, "logs", "db-redis")
+		return strings.Contains(lines, " db redis ") && strings.Contains(lines, `src_ip="`+enginetest.AttackerAddr+`"`) && strings.Contains(lines, `command="ping"`)
+	})
 
 	t.Run("unchanged", func(t *testing.T) {
 		ids := l.Docker(t, "ps", "-q", "--no-trunc")
@@ -121,7 +130,11 @@ func TestLife(t *testing.T) {
 		equal(t, "states", states(t, r), []string{"more/http=up"})
 	})
 	t.Run("teardown", func(t *testing.T) {
-		mustDown(t, r)
+		plan, err := r.Plan(within(t), decnet.Fleet{})
+		if err != nil || len(plan) != 2 || plan[0].Action != docker.ActionRemove {
+			t.Errorf("plan of no deckies: %v, %v", plan, err)
+		}
+		mustApply(t, r, decnet.Fleet{}) // as good as Down
 		equal(t, "states", states(t, r), nil)
 		if after := l.left(t); after != before {
 			t.Errorf("something is left:\n%s\nbefore it was\n%s", after, before)

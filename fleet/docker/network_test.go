@@ -296,8 +296,10 @@ func TestIPvlan(t *testing.T) {
 	var asked struct {
 		Name, Driver string
 		Options      map[string]string
-		IPAM         struct{ Config []struct{ Subnet, Gateway, IPRange string } }
-		Labels       map[string]string
+		IPAM         struct {
+			Config []struct{ Subnet, Gateway, IPRange string }
+		}
+		Labels map[string]string
 	}
 	if err := json.Unmarshal([]byte(requests[0][strings.Index(requests[0], "{"):]), &asked); err != nil {
 		t.Fatal(err)

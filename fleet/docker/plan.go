@@ -63,7 +63,7 @@ type deckyWork struct {
 // any. Nothing is returned for what is as it should be. Its errors are those of Apply
 // before it changes anything, except that the LAN is not asked for addresses.
 func (r *Runtime) Plan(ctx context.Context, f decnet.Fleet) ([]Step, error) {
-	p, err := r.plan(ctx, f)
+	p, err := r.planAny(ctx, f)
 	if err != nil {
 		return nil, fmt.Errorf("docker: %w", err)
 	}
@@ -93,6 +93,21 @@ func (r *Runtime) owns(c existing) bool {
 	return c.labels[compose.LabelFleet] == r.opt.Compose.Project && c.labels[compose.LabelDecky] != ""
 }
 
+// planAny is plan, also for a fleet without deckies, which has nothing to be translated.
+func (r *Runtime) planAny(ctx context.Context, f decnet.Fleet) (*plan, error) {
+	if len(f.Deckies) > 0 {
+		return r.plan(ctx, f)
+	}
+	all, err := r.engine.containers(ctx)
+	p := new(plan)
+	for _, c := range all {
+		if r.owns(c) {
+			p.remove = append(p.remove, removal(c, "the fleet has it no more"))
+		}
+	}
+	return p, err
+}
+
 func (r *Runtime) plan(ctx context.Context, f decnet.Fleet) (*plan, error) {
 	p := &plan{fleet: f}
 	doc, built, err := r.document(f)
@@ -117,23 +132,27 @@ func (r *Runtime) plan(ctx context.Context, f decnet.Fleet) (*plan, error) {
 	if p.network, err = r.networkFor(ctx, doc, all); err != nil {
 		return nil, err
 	}
-	ids := make(map[string]string)
-	if p.images, ids, err = r.imagesFor(ctx, doc, built); err != nil {
+	images, ids, err := r.imagesFor(ctx, doc, built)
+	if err != nil {
 		return nil, err
 	}
+	p.images = images
 	seen, err := r.seen(ctx, there)
 	if err != nil {
 		return nil, err
 	}
+	byDecky := make(map[string][]types.ServiceConfig)
+	for _, name := range slices.Sorted(maps.Keys(doc.Project.Services)) {
+		s := doc.Project.Services[name]
+		if s.Labels[compose.LabelService] != "" {
+			byDecky[s.Labels[compose.LabelDecky]] = append(byDecky[s.Labels[compose.LabelDecky]], s)
+		}
+	}
 	for _, d := range f.Deckies {
 		w := deckyWork{decky: d, holder: containerWork{service: doc.Project.Services[d.Name], is: there[d.Name]}}
 		w.holder.Step = r.compare(w.holder, ids, p.network)
-		for _, name := range slices.Sorted(maps.Keys(doc.Project.Services)) {
-			s := doc.Project.Services[name]
-			if s.Labels[compose.LabelDecky] != d.Name || name == d.Name {
-				continue
-			}
-			c := containerWork{service: s, is: there[name]}
+		for _, s := range byDecky[d.Name] {
+			c := containerWork{service: s, is: there[s.ContainerName]}
 			if c.Step = r.compare(c, ids, networkWork{}); c.Step == nil || c.Step.Action == ActionStart {
 				if step := dependent(c, w.holder, seen); step != nil {
 					c.Step = step

@@ -111,7 +111,8 @@ func (e engine) join(r *request, s types.ServiceConfig, holder string) error {
 		if e.atLeast("1.44") {
 			end.MacAddress = on.MacAddress
 		} else {
-			r.config.MacAddress = on.MacAddress //nolint:staticcheck // the only place for it before version 1.44
+			//lint:ignore SA1019 the only place for it before version 1.44
+			r.config.MacAddress = on.MacAddress
 		}
 		r.networks = &network.NetworkingConfig{EndpointsConfig: map[string]*network.EndpointSettings{name: end}}
 	}

@@ -49,9 +49,7 @@ func (r *Runtime) retry(ctx context.Context, s Step, do func() error) error {
 			return err
 		}
 		r.opt.Log.Warn("a step failed and is tried again", "step", s.String(), "err", err, "wait", wait)
-		if s.Action != "" {
-			r.say.tell(s, PhaseRetry, "", err)
-		}
+		r.say.tell(s, PhaseRetry, "", err)
 		select {
 		case <-ctx.Done():
 		case <-time.After(wait):

@@ -19,6 +19,7 @@ const (
 	ActionRestart Action = "restart"
 	ActionRemove  Action = "remove"
 	ActionProbe   Action = "probe" // ask the LAN whether addresses are free
+	ActionLook    Action = "look"  // see what there is; told only when it is repeated
 )
 
 // Object is what a Step is about.
@@ -32,6 +33,7 @@ const (
 	ObjectContainer Object = "container"
 	ObjectInterface Object = "interface" // of this machine
 	ObjectAddress   Object = "address"
+	ObjectEngine    Object = "engine"
 )
 
 // Phase is how far a Step is.

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"regexp"
+	"runtime"
 	"runtime/debug"
 	"slices"
 	"strconv"
@@ -41,6 +42,7 @@ func TestThousandDeckies(t *testing.T) {
 	ended := make(chan error, 1)
 	go func() { ended <- rt.Run(ctx) }()
 
+	empty := emptyNamespaces(t)
 	debug.FreeOSMemory()
 	kernel, process := kernelMemory(t), processMemory(t)
 	began := time.Now()
@@ -63,14 +65,40 @@ func TestThousandDeckies(t *testing.T) {
 	if n := l.links(t); n != 0 {
 		t.Errorf("%d links are left", n)
 	}
-	t.Logf("1,000 deckies with three services each: built in %.1f s, %d MB of kernel memory, %d MB in the process, applied again in %d ms, taken down in %.1f s",
-		built.Seconds(), kernel>>20, process>>20, again.Milliseconds(), down.Seconds())
+	t.Logf("1,000 deckies with three services each: built in %.1f s, %d MB of kernel memory, of which %d MB are that of empty namespaces, %d MB in the process, applied again in %d ms, taken down in %.1f s",
+		built.Seconds(), kernel>>20, 1000*empty>>20, process>>20, again.Milliseconds(), down.Seconds())
 	if built > 2*time.Minute || again > 10*time.Second || down > 20*time.Second {
 		t.Error("that takes too long")
 	}
 	if kernel > 350<<20 || process > 120<<20 && !raceDetector() {
 		t.Error("that takes too much memory")
 	}
+}
+
+// emptyNamespaces returns what a namespace takes in which nothing was done. Those that it
+// makes last until the test ends, so that nothing after them is made of what they leave.
+func emptyNamespaces(t *testing.T) (bytes int) {
+	t.Helper()
+	const count = 200
+	before := kernelMemory(t)
+	for range count {
+		done := make(chan error)
+		go func() {
+			runtime.LockOSThread() // the thread ends with the goroutine
+			err := unix.Unshare(unix.CLONE_NEWNET)
+			if err == nil {
+				var ns *os.File
+				if ns, err = os.Open("/proc/thread-self/ns/net"); err == nil {
+					t.Cleanup(func() { ns.Close() })
+				}
+			}
+			done <- err
+		}()
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+	}
+	return (kernelMemory(t) - before) / count
 }
 
 // raceDetector reports whether this program has the race detector, which takes memory.
