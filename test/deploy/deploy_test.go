@@ -22,7 +22,16 @@ import (
 	"github.com/decnet/decnet/internal/enginetest"
 )
 
-func TestMain(m *testing.M) { os.Exit(enginetest.Main(m)) }
+// built is where the programs are; "" before they are built.
+var built string
+
+func TestMain(m *testing.M) {
+	status := enginetest.Main(m)
+	if built != "" {
+		_ = os.RemoveAll(built) // of a process whose tests are over
+	}
+	os.Exit(status)
+}
 
 // password is the first one of the administrator.
 const password = "correct horse"
@@ -35,33 +44,31 @@ type place struct {
 	dir    string
 }
 
-// program builds the programs once for all tests.
-var programs = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "decnet-programs-")
-	if err != nil {
-		return "", err
+// build makes the programs, once for all tests.
+var build = sync.OnceValue(func() (err error) {
+	if built, err = os.MkdirTemp("", "decnet-programs-"); err != nil {
+		return err
 	}
 	for _, name := range []string{"decnetd", "decnet-pot"} {
-		cmd := exec.Command("go", "build", "-o", filepath.Join(dir, name), "github.com/decnet/decnet/cmd/"+name)
+		cmd := exec.Command("go", "build", "-o", filepath.Join(built, name), "github.com/decnet/decnet/cmd/"+name)
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 		if out, err := cmd.CombinedOutput(); err != nil {
-			return "", fmt.Errorf("%w: %s", err, out)
+			return fmt.Errorf("%w: %s", err, out)
 		}
 	}
-	return dir, nil
+	return nil
 })
 
 func newPlace(t testing.TB) *place {
 	t.Helper()
 	engine := enginetest.Start(t)
 	lan := enginetest.NewLAN(t)
-	dir, err := programs()
-	if err != nil {
+	if err := build(); err != nil {
 		t.Fatal(err)
 	}
 	p := &place{t: t, engine: engine, lan: lan, dir: t.TempDir()}
 	for _, name := range []string{"decnetd", "decnet-pot"} {
-		if err := os.Link(filepath.Join(dir, name), filepath.Join(p.dir, name)); err != nil {
+		if err := os.Link(filepath.Join(built, name), filepath.Join(p.dir, name)); err != nil {
 			t.Fatal(err)
 		}
 	}
