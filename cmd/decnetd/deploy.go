@@ -217,8 +217,12 @@ func (f *deployFlags) deploy(cmd *cobra.Command) error {
 	defer func() { _ = db.Close() }() // everything is written when a change ends
 	d := deployment.New(db, rt, turns("decnetd deploy", show))
 	out, err := d.Deploy(ctx, func(last decnet.Fleet) (decnet.Fleet, error) { return f.wanted(registry, ini, last) })
+	var left *deployment.LeftError
+	if errors.As(err, &left) {
+		return fmt.Errorf("%w; decnetd status tells more, and deploying again goes on", err)
+	}
 	if err != nil {
-		return fmt.Errorf("%w; decnetd status tells more, deploying again goes on", err)
+		return err
 	}
 	show.end()
 	result.Deckies = deployRows(out.Before, out.After)

@@ -71,9 +71,6 @@ func New(state store.State, runtime fleet.Runtime, opt Options) *Deployment {
 	return d
 }
 
-// Runtime returns the runtime that d was made with.
-func (d *Deployment) Runtime() fleet.Runtime { return d.runtime }
-
 // Document returns what is deployed.
 func (d *Deployment) Document(ctx context.Context) (Document, error) { return Read(ctx, d.state) }
 

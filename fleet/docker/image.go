@@ -48,6 +48,9 @@ func (r *Runtime) imagesFor(ctx context.Context, doc *compose.Document, built po
 			w.Action, w.build, w.context = ActionBuild, *s.Build, files
 			w.build.Labels = types.Labels(merged(s.Build.Labels, types.Labels{labelContext: s.Build.Context}))
 		}
+		if wanted[s.Image].context != nil {
+			continue // one service brings it, and another one uses it
+		}
 		w.never = w.context == nil && s.PullPolicy == types.PullPolicyNever
 		wanted[s.Image] = w
 	}

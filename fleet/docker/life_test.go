@@ -9,6 +9,7 @@ import (
 	"github.com/decnet/decnet"
 	"github.com/decnet/decnet/fleet/compose"
 	"github.com/decnet/decnet/fleet/docker"
+	"github.com/decnet/decnet/internal/enginetest"
 )
 
 func TestLife(t *testing.T) {
@@ -42,6 +43,13 @@ func TestLife(t *testing.T) {
 		eventually(t, "the attacker is answered", func() bool { return l.answers(t, to.addr, to.port) })
 	}
 	equal(t, "states", states(t, r), []string{"web/http=up", "web/ssh=up", "db/mysql=up", "db/redis=up"})
+	if got := l.Attack(t, "redis-cli", "-h", "10.99.0.11", "ping"); got != "PONG\n" {
+		t.Errorf("redis-cli: %s", got)
+	}
+	eventually(t, "the attack is in the log of the container", func() bool {
+		lines := l.Docker(t, "logs", "db-redis")
+		return strings.Contains(lines, " db redis ") && strings.Contains(lines, `src_ip="`+enginetest.AttackerAddr+`"`) && strings.Contains(lines, `command="ping"`)
+	})
 
 	t.Run("unchanged", func(t *testing.T) {
 		ids := l.Docker(t, "ps", "-q", "--no-trunc")

@@ -141,15 +141,18 @@ func (r *Runtime) plan(ctx context.Context, f decnet.Fleet) (*plan, error) {
 	if err != nil {
 		return nil, err
 	}
+	byDecky := make(map[string][]types.ServiceConfig)
+	for _, name := range slices.Sorted(maps.Keys(doc.Project.Services)) {
+		s := doc.Project.Services[name]
+		if s.Labels[compose.LabelService] != "" {
+			byDecky[s.Labels[compose.LabelDecky]] = append(byDecky[s.Labels[compose.LabelDecky]], s)
+		}
+	}
 	for _, d := range f.Deckies {
 		w := deckyWork{decky: d, holder: containerWork{service: doc.Project.Services[d.Name], is: there[d.Name]}}
 		w.holder.Step = r.compare(w.holder, ids, p.network)
-		for _, name := range slices.Sorted(maps.Keys(doc.Project.Services)) {
-			s := doc.Project.Services[name]
-			if s.Labels[compose.LabelDecky] != d.Name || name == d.Name {
-				continue
-			}
-			c := containerWork{service: s, is: there[name]}
+		for _, s := range byDecky[d.Name] {
+			c := containerWork{service: s, is: there[s.ContainerName]}
 			if c.Step = r.compare(c, ids, networkWork{}); c.Step == nil || c.Step.Action == ActionStart {
 				if step := dependent(c, w.holder, seen); step != nil {
 					c.Step = step

@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,7 +22,19 @@ import (
 	"github.com/decnet/decnet/internal/enginetest"
 )
 
-func TestMain(m *testing.M) { os.Exit(enginetest.Main(m)) }
+// built is where the programs are; "" before they are built.
+var built string
+
+func TestMain(m *testing.M) {
+	status := enginetest.Main(m)
+	if built != "" {
+		_ = os.RemoveAll(built) // of a process whose tests are over
+	}
+	os.Exit(status)
+}
+
+// password is the first one of the administrator.
+const password = "correct horse"
 
 // place is an engine, a LAN and the programs, with a data directory.
 type place struct {
@@ -30,33 +44,31 @@ type place struct {
 	dir    string
 }
 
-// program builds the programs once for all tests.
-var programs = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "decnet-programs-")
-	if err != nil {
-		return "", err
+// build makes the programs, once for all tests.
+var build = sync.OnceValue(func() (err error) {
+	if built, err = os.MkdirTemp("", "decnet-programs-"); err != nil {
+		return err
 	}
 	for _, name := range []string{"decnetd", "decnet-pot"} {
-		cmd := exec.Command("go", "build", "-o", filepath.Join(dir, name), "github.com/decnet/decnet/cmd/"+name)
+		cmd := exec.Command("go", "build", "-o", filepath.Join(built, name), "github.com/decnet/decnet/cmd/"+name)
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 		if out, err := cmd.CombinedOutput(); err != nil {
-			return "", fmt.Errorf("%w: %s", err, out)
+			return fmt.Errorf("%w: %s", err, out)
 		}
 	}
-	return dir, nil
+	return nil
 })
 
 func newPlace(t testing.TB) *place {
 	t.Helper()
 	engine := enginetest.Start(t)
 	lan := enginetest.NewLAN(t)
-	dir, err := programs()
-	if err != nil {
+	if err := build(); err != nil {
 		t.Fatal(err)
 	}
 	p := &place{t: t, engine: engine, lan: lan, dir: t.TempDir()}
 	for _, name := range []string{"decnetd", "decnet-pot"} {
-		if err := os.Link(filepath.Join(dir, name), filepath.Join(p.dir, name)); err != nil {
+		if err := os.Link(filepath.Join(built, name), filepath.Join(p.dir, name)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -68,7 +80,7 @@ func (p *place) data() string { return filepath.Join(p.dir, "data") }
 // command is a decnetd on the data directory.
 func (p *place) command(ctx context.Context, name string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, filepath.Join(p.dir, "decnetd"), append([]string{name, "--data", p.data()}, args...)...)
-	cmd.Env = append(os.Environ(), "DOCKER_HOST="+p.engine.Host)
+	cmd.Env = append(os.Environ(), "DOCKER_HOST="+p.engine.Host, "DECNET_ADMIN_PASSWORD="+password)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	return cmd
 }
@@ -130,8 +142,23 @@ func (p *place) ini(services ...string) string {
 // daemon is a decnetd that serves.
 type daemon struct {
 	cmd  *exec.Cmd
-	out  bytes.Buffer
 	done chan error
+
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+// out is what it has printed.
+func (d *daemon) out() string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.text.String()
+}
+
+func (d *daemon) print(p []byte) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.text.Write(p)
 }
 
 // serve starts decnetd and waits until it is ready.
@@ -151,8 +178,8 @@ func (p *place) serve(name string, args ...string) *daemon {
 		buf := make([]byte, 4096)
 		for told := false; ; {
 			n, err := stdout.Read(buf)
-			d.out.Write(buf[:n])
-			if !told && bytes.Contains(d.out.Bytes(), []byte("decnetd: ready\n")) {
+			d.print(buf[:n])
+			if !told && strings.Contains(d.out(), "decnetd: ready\n") {
 				told = true
 				close(ready)
 			}
@@ -166,7 +193,7 @@ func (p *place) serve(name string, args ...string) *daemon {
 	select {
 	case <-ready:
 	case err := <-d.done:
-		p.t.Fatalf("decnetd %s ended: %v\n%s", name, err, d.out.String())
+		p.t.Fatalf("decnetd %s ended: %v\n%s", name, err, d.out())
 	case <-time.After(5 * time.Minute):
 		p.t.Fatalf("decnetd %s is not ready", name)
 	}
@@ -186,6 +213,40 @@ func (d *daemon) end(t testing.TB, s os.Signal) {
 	case <-time.After(time.Minute):
 		t.Fatal("decnetd does not end")
 	}
+}
+
+// deckies is what the API lists.
+func (d *daemon) deckies(t testing.TB) string {
+	t.Helper()
+	api := regexp.MustCompile(`http://\S+/api/v1`).FindString(d.out())
+	call := func(method, path, token, body string) string {
+		req, err := http.NewRequestWithContext(t.Context(), method, api+path, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Bearer "+token)
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		answer, err := io.ReadAll(resp.Body)
+		if err != nil || resp.StatusCode != http.StatusOK {
+			t.Fatalf("%s: %s %s, %v", path, resp.Status, answer, err)
+		}
+		return string(answer)
+	}
+	login := func(password string) (token string) {
+		var answer struct {
+			Token string `json:"access_token"`
+		}
+		if err := json.Unmarshal([]byte(call("POST", "/auth/login", "", `{"username":"admin","password":"`+password+`"}`)), &answer); err != nil {
+			t.Fatal(err)
+		}
+		return answer.Token
+	}
+	call("POST", "/auth/change-password", login(password), `{"old_password":"`+password+`","new_password":"battery staple"}`)
+	return call("GET", "/deckies", login("battery staple"), "")
 }
 
 // eventually waits for a condition.
@@ -320,8 +381,8 @@ func TestLifeOfAFleet(t *testing.T) {
 	// What happens while nobody collects is there when somebody does.
 	p.lan.Attack(t, "redis-cli", "-h", "10.99.0.11", "--user", "early", "--pass", "bird", "ping")
 	first := p.serve("up", "--runtime", "docker", "--api", "127.0.0.1:0")
-	if !regexp.MustCompile(`(?m)^decoy-01 +10\.99\.0\.11 +\S+ +redis 6379$`).MatchString(first.out.String()) {
-		t.Errorf("up prints:\n%s", first.out.String())
+	if !regexp.MustCompile(`(?m)^decoy-01 +10\.99\.0\.11 +\S+ +redis 6379$`).MatchString(first.out()) {
+		t.Errorf("up prints:\n%s", first.out())
 	}
 	eventually(t, "the attack of before", func() bool { return len(p.records(`"auth_attempt"`, "decoy-01", "10.99.0.50", "bird")) == 1 })
 	first.end(t, os.Kill)
@@ -340,6 +401,9 @@ func TestLifeOfAFleet(t *testing.T) {
 	eventually(t, "an attack on a decky of later", func() bool { return len(p.records(`"auth_attempt"`, "decoy-03", "comer")) == 1 })
 	if r := p.status(); !r.Daemon {
 		t.Error("no daemon runs")
+	}
+	if list := second.deckies(t); !regexp.MustCompile(`"name":"decoy-01".*"name":"decoy-03","ip":"10.99.0.13"`).MatchString(list) {
+		t.Errorf("the API lists %s", list)
 	}
 	var changed []struct {
 		Decky string
@@ -383,7 +447,7 @@ func TestW27_KilledInTheMiddle(t *testing.T) {
 	p.succeed("deploy", "--config", config) // builds the image, and says how long the rest takes
 	p.succeed("teardown", "--all")
 	cut := false
-	for i := range 6 {
+	for i := range 4 {
 		name, args := "deploy", []string{"--config", config}
 		if i%2 == 1 {
 			name, args = "mutate", []string{"--all", "--grace", "0"}
@@ -457,6 +521,30 @@ func TestMutationLeavesAnOpenSessionAlone(t *testing.T) {
 	p := newPlace(t)
 	p.succeed("deploy", "--config", p.ini("redis"))
 	p.isUp("decoy-01 redis")
+	p.mutateAfterASession("decoy-01")
+	if got := p.status().up(); strings.HasPrefix(got, "decoy-01 redis down") || got == "decoy-01 redis" {
+		t.Errorf("the deckies are %s", got)
+	}
+}
+
+// TestMutationOnTheLAN is the same without an engine, where the daemon has the deckies.
+func TestMutationOnTheLAN(t *testing.T) {
+	p := newPlace(t)
+	d := p.serve("up", "--runtime", "lan", "--api", "127.0.0.1:0", "--deckies", "1", "--services", "redis,http",
+		"--interface", enginetest.Parent, "--subnet", enginetest.Subnet, "--gateway", enginetest.Gateway, "--base-ip", "10.99.0.11")
+	p.mutateAfterASession("decky-01")
+	eventually(t, "the event of the mutation", func() bool { return len(p.records("decky_mutated", "decky-01", "operator")) == 1 })
+	if got := p.status().up(); got == "decky-01 http,redis unknown" {
+		t.Errorf("the deckies are %s", got)
+	}
+	d.end(t, syscall.SIGTERM)
+}
+
+// mutateAfterASession asks for the mutation of the decky at 10.99.0.11 while an attacker is
+// connected to its redis, and checks that it comes when the attacker has left.
+func (p *place) mutateAfterASession(decky string) {
+	t := p.t
+	t.Helper()
 	session := p.lan.Attacker(t.Context(), "redis-cli", "-h", "10.99.0.11")
 	in, err := session.StdinPipe()
 	if err != nil {
@@ -477,7 +565,7 @@ func TestMutationLeavesAnOpenSessionAlone(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	waiting := p.command(ctx, "mutate", "--decky", "decoy-01", "--grace", "1h")
+	waiting := p.command(ctx, "mutate", "--decky", decky, "--grace", "1h")
 	if err := waiting.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -503,8 +591,5 @@ func TestMutationLeavesAnOpenSessionAlone(t *testing.T) {
 		}
 	case <-time.After(2 * time.Minute):
 		t.Fatal("the decky does not change after the session")
-	}
-	if got := p.status().up(); strings.HasPrefix(got, "decoy-01 redis down") || got == "decoy-01 redis" {
-		t.Errorf("the deckies are %s", got)
 	}
 }
