@@ -75,7 +75,7 @@ func newPacedFixture(t testing.TB, pace api.Pace, change func(*api.Config)) *fix
 		}
 	}
 	f := &fixture{db: db, hub: api.NewHub(db, nil, nil), audit: new(auditLog)}
-	cfg := api.Config{Store: db, Secret: secret, Hub: f.hub, Audit: f.audit}
+	cfg := api.Config{Store: db, Secret: secret, Hub: f.hub, Audit: f.audit, Jobs: api.NewJobs(newOperator(t, db, new(deckies)), f.hub, nil, nil)}
 	if change != nil {
 		change(&cfg)
 	}
@@ -83,6 +83,7 @@ func newPacedFixture(t testing.TB, pace api.Pace, change func(*api.Config)) *fix
 	if err != nil {
 		t.Fatal(err)
 	}
+	run(t, cfg.Jobs.Run)
 	f.Server = httptest.NewServer(http.StripPrefix("/api/v1", h))
 	t.Cleanup(f.Close)
 	if cfg.Auth != nil {
