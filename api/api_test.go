@@ -443,6 +443,9 @@ func FuzzRequests(f *testing.F) {
 	f.Add("POST", "/auth/login", `{"username":"a","password":"b"}`)
 	f.Add("GET", "/artifacts/a/..%2f", "")
 	f.Add("GET", "/attackers/x/commands?offset=9999999999", "")
+	f.Add("PUT", "/config/global-mutation-interval", `{"global_mutation_interval":"30m"}`)
+	f.Add("PUT", "/deckies/web/mutate-interval", `{"mutate_interval":null}`)
+	f.Add("POST", "/deckies/deploy", `{"ini_content":"[web]\nservices = ssh\n"}`)
 	h := fix.Config.Handler
 	f.Fuzz(func(t *testing.T, method, target, body string) {
 		if method != "GET" && strings.Contains(target, "login") {
