@@ -1,5 +1,5 @@
-// Package api is the HTTP interface over a store: log-in, accounts, settings, events,
-// bounties, attackers, artifacts, a live stream and health, as net/http handlers.
+// Package api is the HTTP interface over a store: log-in, accounts, settings, deployments,
+// events, bounties, attackers, artifacts, a live stream and health, as net/http handlers.
 //
 //	h, err := api.New(api.Config{Store: db, Secret: secret})
 //	mux.Handle("/api/v1/", http.StripPrefix("/api/v1", h))
@@ -62,6 +62,7 @@ type Config struct {
 	Artifacts Artifacts       // nil: no artifact is ever found
 	Hub       *Hub            // feeds /stream; nil: /stream answers 404
 	Health    func() []Worker // nil: the database alone decides
+	Jobs      *Jobs           // deploys and mutates; nil: both answer 503
 	Audit     decnet.Sink     // takes an event for each change; nil: nobody is told
 	Origins   []string        // browser origins that may call the API, "*": all; none: same origin only
 

@@ -75,7 +75,7 @@ func newPacedFixture(t testing.TB, pace api.Pace, change func(*api.Config)) *fix
 		}
 	}
 	f := &fixture{db: db, hub: api.NewHub(db, nil, nil), audit: new(auditLog)}
-	cfg := api.Config{Store: db, Secret: secret, Hub: f.hub, Audit: f.audit}
+	cfg := api.Config{Store: db, Secret: secret, Hub: f.hub, Audit: f.audit, Jobs: api.NewJobs(newOperator(t, db, new(deckies)), f.hub, nil, nil)}
 	if change != nil {
 		change(&cfg)
 	}
@@ -83,6 +83,7 @@ func newPacedFixture(t testing.TB, pace api.Pace, change func(*api.Config)) *fix
 	if err != nil {
 		t.Fatal(err)
 	}
+	run(t, cfg.Jobs.Run)
 	f.Server = httptest.NewServer(http.StripPrefix("/api/v1", h))
 	t.Cleanup(f.Close)
 	if cfg.Auth != nil {
@@ -442,6 +443,9 @@ func FuzzRequests(f *testing.F) {
 	f.Add("POST", "/auth/login", `{"username":"a","password":"b"}`)
 	f.Add("GET", "/artifacts/a/..%2f", "")
 	f.Add("GET", "/attackers/x/commands?offset=9999999999", "")
+	f.Add("PUT", "/config/global-mutation-interval", `{"global_mutation_interval":"30m"}`)
+	f.Add("PUT", "/deckies/web/mutate-interval", `{"mutate_interval":null}`)
+	f.Add("POST", "/deckies/deploy", `{"ini_content":"[web]\nservices = ssh\n"}`)
 	h := fix.Config.Handler
 	f.Fuzz(func(t *testing.T, method, target, body string) {
 		if method != "GET" && strings.Contains(target, "login") {

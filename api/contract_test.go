@@ -137,7 +137,10 @@ func (c *contract) prepare() {
 	c.handler = c.Config.Handler
 	attacker := c.populate(c.t, file.StoredAs)
 	const unknown = "00000000-0000-4000-8000-000000000000"
+	job := expect[accepted](c.t, c.fixture, c.admin, "POST", "/deckies/deploy", ini("[contract]\nservices = ssh\n"), 202).Job
+	c.await(c.t, job)
 	c.ids = map[string][]string{
+		"name": {"contract", "nobody"}, "id": {job, "none"},
 		"decky": {"decky-01", "decky-02"}, "stored_as": {file.StoredAs}, "uuid": {unknown, attacker},
 	}
 }
@@ -440,6 +443,9 @@ func (c *contract) value(s schema) any {
 	case s.Pattern != "":
 		return []string{"1m", "30m", "9d", "12M", "3y", "100Y"}[c.rand.IntN(6)]
 	}
+	if s.MaxLength == nil {
+		return []string{"[web]\nservices = ssh\n", "[general]\n", "", "nonsense", "[a]\narchetype = web-server\namount = 2\n", "[b\n"}[c.rand.IntN(6)]
+	}
 	n := *s.MinLength + c.rand.IntN(*s.MaxLength-*s.MinLength+1)
 	var b strings.Builder
 	for range n {
@@ -465,6 +471,9 @@ func (c *contract) badBody(s schema) string {
 		good[c.hostile()+"!"] = c.hostile()
 	case 4:
 		good[name] = nil
+		if _, nullable := p.Type.([]any); nullable {
+			good[name] = 5
+		}
 	case 5:
 		good[name] = []any{good[name]}
 	case 6:
@@ -472,7 +481,11 @@ func (c *contract) badBody(s schema) string {
 	case 7:
 		good[name] = true
 	case 8:
-		good["padding"] = strings.Repeat("x", 1<<20)
+		size := 1 << 17
+		if c.path == "/deckies/deploy" {
+			size = 5 << 20
+		}
+		good["padding"] = strings.Repeat("x", size)
 	default:
 		switch {
 		case p.Enum != nil:
@@ -481,6 +494,8 @@ func (c *contract) badBody(s schema) string {
 			good[name] = *p.Maximum + 1
 		case p.Pattern != "":
 			good[name] = []string{"", "0m", "1h", "m1", "1m ", "1mm", "99999999999Y"}[c.rand.IntN(7)]
+		case p.MaxLength == nil:
+			good[name] = 1.5
 		case *p.MinLength > 0 && c.rand.IntN(2) == 0:
 			good[name] = strings.Repeat("x", *p.MinLength-1)
 		default:

@@ -62,6 +62,7 @@ func (h *Hub) Wake() {
 // frame is one server-sent event, ready to write. Overviews have no IDs.
 type frame struct {
 	first, last int64
+	forAll      bool // whatever the stream filters
 	text        []byte
 }
 
@@ -103,6 +104,13 @@ func (h *Hub) broadcast(f frame) {
 			close(s.frames)
 		}
 	}
+}
+
+// tell sends a message to every stream.
+func (h *Hub) tell(typ string, data any) {
+	f := messageFrame(typ, data, 0, 0)
+	f.forAll = true
+	h.broadcast(f)
 }
 
 func (h *Hub) watched() bool {
@@ -233,7 +241,7 @@ func messageFrame(typ string, data any, first, last int64) frame {
 	if err != nil { // rows are made of strings and numbers
 		panic(err)
 	}
-	return frame{first, last, append(append(text, body...), "\n\n"...)}
+	return frame{first: first, last: last, text: append(append(text, body...), "\n\n"...)}
 }
 
 // overview is what /stats answers.

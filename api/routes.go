@@ -41,7 +41,6 @@ type route struct {
 	title        string
 	query        []parameter
 	body         any         // a value of the type that the body must have; nil: none
-	size         int64       // most bytes of the body; 0: maxBody
 	gives        map[int]any // by status, a value of the type of the answer
 	fails        []int       // statuses beyond those that access, query and body bring
 	lasts        bool        // takes as long as it takes
@@ -79,6 +78,7 @@ func (s *server) routes() []route {
 		bad      = http.StatusBadRequest
 		conflict = http.StatusConflict
 		wrong    = http.StatusUnauthorized
+		away     = http.StatusServiceUnavailable
 	)
 	list := []route{
 		{method: "POST", path: "/auth/login", access: anybody, own: true, group: "auth", title: "Log in",
@@ -104,6 +104,16 @@ func (s *server) routes() []route {
 
 		{method: "GET", path: "/deckies", access: viewer, group: "fleet", title: "What is deployed",
 			gives: ok([]deckyRow{}), handle: s.deckies},
+		{method: "POST", path: "/deckies/deploy", access: admin, group: "fleet", title: "Deploy the deckies of an INI document; Prefer: wait answers when it is done",
+			body: deployRequest{}, gives: map[int]any{200: message{}, 202: jobAnswer{}}, fails: []int{conflict, tooMany, away}, lasts: true, handle: s.deploy},
+		{method: "POST", path: "/deckies/{name}/mutate", access: admin, group: "fleet", title: "Give a decky other services; Prefer: wait answers when it is done",
+			gives: map[int]any{200: message{}, 202: jobAnswer{}}, fails: []int{notFound, conflict, tooMany, away}, lasts: true, handle: s.mutate},
+		{method: "PUT", path: "/deckies/{name}/mutate-interval", access: admin, group: "fleet", title: "Set how often a decky changes",
+			body: intervalRequest{}, gives: ok(message{}), fails: []int{notFound, away}, handle: s.setInterval},
+		{method: "GET", path: "/jobs", access: viewer, group: "fleet", title: "Deployments and mutations that were asked for, newest first",
+			gives: ok([]jobRow{}), handle: s.jobs},
+		{method: "GET", path: "/jobs/{id}", access: viewer, group: "fleet", title: "One of them",
+			gives: ok(jobRow{}), fails: []int{notFound}, handle: s.job},
 
 		{method: "GET", path: "/attackers", access: viewer, group: "attackers", title: "Profiles without their commands and fingerprints",
 			query: []parameter{limit, offset, partOfIP, sortBy, service}, gives: ok(page[attackerRow]{}), handle: s.attackers},
@@ -120,7 +130,7 @@ func (s *server) routes() []route {
 			gives: ok(configAnswer{}), handle: s.config},
 		{method: "PUT", path: "/config/deployment-limit", access: admin, group: "config", title: "Set how many deckies may be deployed through this interface",
 			body: limitRequest{}, gives: ok(message{}), handle: s.setDeploymentLimit},
-		{method: "PUT", path: "/config/global-mutation-interval", access: admin, group: "config", title: "Set how often deckies change that have no interval of their own",
+		{method: "PUT", path: "/config/global-mutation-interval", access: admin, group: "config", title: "Set how often deckies change that are deployed from now on through this interface without an interval of their own",
 			body: globalIntervalRequest{}, gives: ok(message{}), handle: s.setGlobalInterval},
 		{method: "POST", path: "/config/users", access: admin, own: true, group: "config", title: "Make an account, whose password must be changed first",
 			body: newUserRequest{}, gives: ok(userRow{}), fails: []int{conflict, tooMany}, handle: s.createUser},

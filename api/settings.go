@@ -51,7 +51,7 @@ func ParseInterval(text string) (time.Duration, error) {
 // Settings are what administrators set through the interface.
 type Settings struct {
 	DeploymentLimit int           // deckies that may be deployed through the interface
-	GlobalInterval  time.Duration // of the deckies that have no mutation interval
+	GlobalInterval  time.Duration // of those of them that have no mutation interval of their own
 }
 
 // ReadSettings returns the settings that are kept in s, and the defaults of others.

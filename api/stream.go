@@ -237,7 +237,7 @@ func (o *streamWriter) interrupt(why string) {
 // from the store instead.
 func (o *streamWriter) forward(ctx context.Context, f frame) bool {
 	switch {
-	case f.last == 0 && o.filter == (store.Filter{}):
+	case f.forAll, f.last == 0 && o.filter == (store.Filter{}):
 		return o.write(f.text)
 	case f.last == 0:
 		return o.write([]byte(": keepalive\n\n"))

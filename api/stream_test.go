@@ -102,9 +102,15 @@ func (v *viewer) types(n int) []string {
 
 func (f *fixture) runHub(t testing.TB) {
 	t.Helper()
+	run(t, f.hub.Run)
+}
+
+// run runs a part of the system until the test ends.
+func run(t testing.TB, part func(context.Context) error) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	go func() { done <- f.hub.Run(ctx) }()
+	go func() { done <- part(ctx) }()
 	t.Cleanup(func() {
 		cancel()
 		if err := <-done; err != nil {

@@ -57,6 +57,7 @@ type assembly struct {
 	runtime   servingRuntime
 	deployed  *deployment.Deployment
 	mutator   *deployment.Mutator
+	jobs      *api.Jobs
 	server    *http.Server
 	listener  net.Listener
 	log       *slog.Logger
@@ -130,11 +131,8 @@ func (f *upFlags) run(ctx context.Context, std streams, env func(string) string)
 		return err
 	}
 	defer closeSink()
-	if err := a.listen(ctx, f.api, api.Config{
-		Store: db, Secret: secret, Artifacts: files, Hub: a.hub, Health: a.health, Audit: a.sensors, Log: a.log, Origins: origins(env),
-		Developer: env("DECNET_DEVELOPER") == "true", Profiling: profiling(env),
-	}); err != nil {
-		return err
+	if a.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", f.api); err != nil {
+		return fmt.Errorf("--api: %w", err) // before anything is deployed
 	}
 	show := newProgress(std.err)
 	defer show.end()
@@ -148,6 +146,13 @@ func (f *upFlags) run(ctx context.Context, std streams, env func(string) string)
 		Sink: sink, Grace: f.mutation.grace, Seen: func(now decnet.Fleet) { a.watcher.known.Set(now.Deckies) },
 	})
 	show.end()
+	a.jobs = api.NewJobs(a.operator(), a.hub, a.log, nil)
+	if err := a.newServer(api.Config{
+		Store: db, Secret: secret, Artifacts: files, Hub: a.hub, Health: a.health, Jobs: a.jobs, Audit: a.sensors, Log: a.log, Origins: origins(env),
+		Developer: env("DECNET_DEVELOPER") == "true", Profiling: profiling(env),
+	}); err != nil {
+		return err
+	}
 	if f.runtime == runtimeLAN {
 		if err := dropPrivileges(); err != nil {
 			return err
@@ -268,8 +273,8 @@ func (a *assembly) deploy(ctx context.Context, f *upFlags, env func(string) stri
 	return err
 }
 
-// listen binds the API.
-func (a *assembly) listen(ctx context.Context, addr string, cfg api.Config) error {
+// newServer makes what answers at the listener.
+func (a *assembly) newServer(cfg api.Config) error {
 	handler, err := api.New(cfg)
 	if err != nil {
 		return err
@@ -284,16 +289,13 @@ func (a *assembly) listen(ctx context.Context, addr string, cfg api.Config) erro
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          slog.NewLogLogger(a.log.Handler(), slog.LevelWarn),
 	}
-	if a.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", addr); err != nil {
-		return fmt.Errorf("--api: %w", err)
-	}
 	return nil
 }
 
 // stages lists the parts in the order in which they end: what an earlier one still
 // produces, a later one still takes.
 func (a *assembly) stages() []stage {
-	list := []stage{{name: "mutator", run: a.mutator.Run}, {name: "fleet", run: a.runtime.Run}, {name: "sniffer", run: a.watcher.run}}
+	list := []stage{{name: "jobs", run: a.jobs.Run}, {name: "mutator", run: a.mutator.Run}, {name: "fleet", run: a.runtime.Run}, {name: "sniffer", run: a.watcher.run}}
 	if a.prober != nil {
 		list = append(list, stage{name: "prober", run: a.prober.Run})
 	}
@@ -319,6 +321,29 @@ func (a *assembly) stages() []stage {
 			return a.server.Close()
 		}},
 	)
+}
+
+// operator returns what the API changes the fleet with.
+func (a *assembly) operator() api.Operator {
+	return operator{a, api.NewOperator(a.db, a.deployed, a.mutator, a.registry, func(last decnet.Fleet) fleet.Options {
+		host, host6 := hostOn(last)
+		return fleet.Options{Host: host, Host6: host6, Now: time.Now}
+	})}
+}
+
+// operator tells the sniffer of what is deployed through the API.
+type operator struct {
+	a *assembly
+	api.Operator
+}
+
+// Deploy implements api.Operator.
+func (o operator) Deploy(ctx context.Context, plan func(decnet.Fleet) (decnet.Fleet, error)) (decnet.Fleet, error) {
+	now, err := o.Operator.Deploy(ctx, plan)
+	if err == nil {
+		o.a.watcher.known.Set(now.Deckies)
+	}
+	return now, err
 }
 
 // sources are where lines come from that no sink of this process is given.

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/decnet/decnet/store"
+)
+
+// apiClient speaks to the API of a daemon.
+type apiClient struct{ base, token string }
+
+func (c *apiClient) ask(t *testing.T, method, path, body string) (int, string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, c.base+path, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+c.token)
+	req.Header.Set("Prefer", "wait")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, string(text)
+}
+
+func (c *apiClient) login(t *testing.T, user, password string) {
+	t.Helper()
+	status, text := c.ask(t, "POST", "/auth/login", `{"username":"`+user+`","password":"`+password+`"}`)
+	var answer struct {
+		Token string `json:"access_token"`
+	}
+	if err := json.Unmarshal([]byte(text), &answer); err != nil || status != http.StatusOK {
+		t.Fatalf("log-in: %d %s", status, text)
+	}
+	c.token = answer.Token
+}
+
+// TestUpChangesThroughTheAPI deploys a decky into a running daemon, attacks it, gives it
+// other services, and finds in the event log who did what.
+func TestUpChangesThroughTheAPI(t *testing.T) {
+	t.Parallel()
+	d := start(t, filepath.Join(t.TempDir(), "data"), environment{
+		"DECNET_ADMIN_PASSWORD": "the first password", "DECNET_DEVELOPER": "true", "DECNET_PPROF": "true",
+	}, "--deckies", "1", "--services", "http", "--base-ip", "127.0.83.1")
+	c := apiClient{base: regexp.MustCompile(`http://\S+/api/v1`).FindString(d.out.String())}
+	if status, text := c.ask(t, "GET", "/openapi.json", ""); status != http.StatusOK || !strings.Contains(text, "3.1.0") {
+		t.Errorf("the document: %d", status)
+	}
+	c.login(t, "admin", "the first password")
+	if status, text := c.ask(t, "POST", "/auth/change-password", `{"old_password":"the first password","new_password":"the second password"}`); status != http.StatusOK {
+		t.Fatalf("%d %s", status, text)
+	}
+	c.login(t, "admin", "the second password")
+	if status, text := c.ask(t, "GET", "/debug/pprof/goroutine?debug=1", ""); status != http.StatusOK || !strings.Contains(text, "goroutine profile") {
+		t.Errorf("profiling: %d", status)
+	}
+
+	status, text := c.ask(t, "POST", "/deckies/deploy", `{"ini_content":"[cache]\nip = 127.0.83.9\nservices = redis\n"}`)
+	if status != http.StatusOK {
+		t.Fatalf("deploy: %d %s", status, text)
+	}
+	if answer := authenticate(t, "127.0.83.9", "letmein"); answer == "" {
+		t.Error("the new decky does not answer")
+	}
+	get(t, "http://"+address("127.0.83.1", 80)+"/") // and the old one still does
+	if status, text := c.ask(t, "PUT", "/deckies/cache/mutate-interval", `{"mutate_interval":"7d"}`); status != http.StatusOK {
+		t.Errorf("interval: %d %s", status, text)
+	}
+	if status, text := c.ask(t, "POST", "/deckies/cache/mutate", ""); status != http.StatusOK || strings.HasSuffix(text, "has now redis\"}\n") {
+		t.Errorf("mutate: %d %s", status, text)
+	}
+	if status, text := c.ask(t, "GET", "/health", ""); status != http.StatusOK {
+		t.Errorf("health: %d %s", status, text)
+	}
+	d.stop(t)
+
+	if f := d.fleet(t); len(f.Deckies) != 2 || f.Deckies[1].Name != "cache" && f.Deckies[0].Name != "cache" {
+		t.Errorf("the fleet is %+v", f.Deckies)
+	}
+	db := open(t, d.dsn())
+	for _, search := range []string{
+		"service:audit event:login operator:admin", "service:audit event:password_changed operator_ip:127.0.0.1",
+		"service:audit event:deployment_requested operator:admin", "service:audit event:interval_changed target:cache",
+		"service:audit event:mutation_requested target:cache", "event:auth_attempt decky:cache password:letmein", "service:mutator event:decky_mutated",
+	} {
+		if n, err := db.CountRecords(t.Context(), store.Filter{Search: search}); err != nil || n < 1 {
+			t.Errorf("%d records for %s, %v", n, search, err)
+		}
+	}
+	attackers, err := db.Attackers(t.Context(), store.AttackerFilter{})
+	if err != nil || len(attackers) != 1 || strings.Contains(strings.Join(attackers[0].Services, ","), "audit") || len(attackers[0].Deckies) != 2 {
+		t.Errorf("attackers: %+v, %v", attackers, err)
+	}
+}
