@@ -39,6 +39,8 @@
 //	archetype = iot-device
 //	# makes sensor-01 to sensor-20
 //	amount = 20
+//	# what the egress lock lets out beside replies, see ParseExits
+//	egress = dns:10.0.0.53, tcp:203.0.113.7:443
 //
 //	# settings of one service of a decky, or of a whole group
 //	[web.http]

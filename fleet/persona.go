@@ -53,7 +53,10 @@ type Persona struct {
 
 	Beside []services.Served `json:"beside,omitempty"` // the other services of the decky
 	Quota  int64             `json:"quota,omitempty"`  // bytes of captured files to keep in PotArtifacts; 0: none
-	Egress []string          `json:"egress,omitempty"` // for the holder of the address: ways out, see ParseExits
+
+	// For the holder of the address.
+	OSFamily string   `json:"nmap_os,omitempty"` // what the packets of the decky look like; "": those of the kernel
+	Egress   []string `json:"egress,omitempty"`  // ways out, see ParseExits
 }
 
 // Encode returns p as one line of JSON, the same for the same p. What JSON cannot carry
@@ -113,6 +116,11 @@ func ParsePersona(text string) (Persona, error) {
 	}
 	if _, err := ParseExits(p.Egress); err != nil {
 		return refuse(err)
+	}
+	if p.OSFamily != "" {
+		if _, err := Sysctls(p.OSFamily); err != nil {
+			return refuse(err)
+		}
 	}
 	if p.Quota < 0 {
 		return refuse(fmt.Errorf("a quota of %d bytes", p.Quota))

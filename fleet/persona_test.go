@@ -30,6 +30,13 @@ func TestPersonasSurviveTheWay(t *testing.T) {
 			Seed:     rapid.StringMatching(`[0-9a-f]{64}`).Draw(t, "seed"),
 			Config:   rapid.MapOfN(rapid.String(), rapid.String(), 1, 5).Draw(t, "config"),
 		}
+		p.Quota = rapid.Int64Min(0).Draw(t, "quota")
+		if rapid.Bool().Draw(t, "holder") {
+			p.OSFamily, p.Egress = "windows", []string{"dns:10.0.0.53"}
+		}
+		for _, name := range rapid.SliceOf(rapid.String()).Draw(t, "beside") {
+			p.Beside = append(p.Beside, services.Served{Service: name, Product: rapid.String().Draw(t, "product"), Ports: []services.Port{{Network: "tcp", Number: 80}}})
+		}
 		if rapid.Bool().Draw(t, "second address") {
 			p.Addr6 = netip.MustParseAddr("fd00::1")
 		}
@@ -67,6 +74,9 @@ func TestPersonasThatAreRefused(t *testing.T) {
 		`{"decky":"web","ip":"10.0.0.1","service":"ssh","seed":"00"}`,
 		`{"decky":"web","ip":"10.0.0.1","colour":"red"}`,
 		`{"decky":"web","ip":"10.0.0.1"}{}`,
+		`{"decky":"web","ip":"10.0.0.1","egress":["tcp:example.org:80"]}`,
+		`{"decky":"web","ip":"10.0.0.1","nmap_os":"dos"}`,
+		`{"decky":"web","ip":"10.0.0.1","quota":-1}`,
 		`{"decky":"web","ip":"10.0.0.1","service":"ssh","seed":"` + seed + `","ports":["22"]}`,
 		`{"decky":"web","ip":"10.0.0.1","service":"ssh","seed":"` + seed + `","ports":["0/tcp"]}`,
 		`{"decky":"web","ip":"10.0.0.1","config":{"x":"` + strings.Repeat("x", fleet.MaxPersona) + `"}}`,
@@ -78,6 +88,8 @@ func TestPersonasThatAreRefused(t *testing.T) {
 	}
 	for _, p := range []fleet.Persona{
 		{Decky: "web", Hostname: "\xff"},
+		{Decky: "web", Egress: []string{"\xff"}},
+		{Decky: "web", Beside: []services.Served{{Service: "\xff"}}},
 		{Decky: "web", Config: map[string]string{"x": "\xff"}},
 		{Decky: "web", Config: map[string]string{"x": strings.Repeat("x", fleet.MaxPersona)}},
 		{Decky: "web", Ports: []services.Port{{Network: "tcp", Number: 22}}, Config: map[string]string{"\xff": "x"}},

@@ -332,8 +332,44 @@ func TestW17_NothingLeavesAContainer(t *testing.T) {
 	}
 }
 
-// TestW45_TheDeckyComesBackLocked kills the holder of the address without notice.
-func TestW45_TheDeckyComesBackLocked(t *testing.T) {
+// TestW45_ContainersHaveNoMoreThanTheyNeed looks at the processes themselves, which the
+// engine has made of the document.
+func TestW45_ContainersHaveNoMoreThanTheyNeed(t *testing.T) {
+	l := deploy(t, "")
+	l.answers(t)
+	for _, name := range []string{"web", "web-redis", "web-ftp", "web-ssh"} {
+		pid, err := strconv.Atoi(strings.TrimSpace(l.engine.Docker(t, "inspect", "-f", "{{.State.Pid}}", name)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids := "65532\t65532\t65532\t65532"
+		if name == "web" {
+			ids = "0\t0\t0\t0"
+		}
+		for key, want := range map[string]string{
+			"CapEff": "0000000000000000", "CapPrm": "0000000000000000", "NoNewPrivs": "1", "Seccomp": "2", "Uid": ids, "Gid": ids,
+		} {
+			if got := statusOf(t, pid, key); got != want {
+				t.Errorf("%s: %s is %q, want %q", name, key, got, want)
+			}
+		}
+		mounts, err := os.ReadFile(fmt.Sprintf("/proc/%d/mounts", pid))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(mounts)) {
+			on, options := strings.Fields(line)[1], strings.Fields(line)[3]
+			device := strings.HasPrefix(on, "/dev") || strings.HasPrefix(on, "/proc") || strings.HasPrefix(on, "/sys/fs/cgroup") // of the engine
+			writable := on == "/tmp" || strings.HasPrefix(on, "/artifacts/web/")
+			if strings.HasPrefix(options, "rw") && !device && (!writable || name == "web") && !strings.HasPrefix(on, "/etc/") {
+				t.Errorf("%s can write to %s", name, line)
+			}
+		}
+	}
+}
+
+// TestW17_TheDeckyComesBackLocked kills the holder of the address without notice.
+func TestW17_TheDeckyComesBackLocked(t *testing.T) {
 	l := deploy(t, "")
 	l.answers(t)
 	pid := strings.TrimSpace(l.engine.Docker(t, "inspect", "-f", "{{.State.Pid}}", "web"))

@@ -10,6 +10,7 @@ import (
 
 	"github.com/decnet/decnet"
 	"github.com/decnet/decnet/fleet"
+	"github.com/decnet/decnet/fleet/internal/look"
 )
 
 // maxHostname is the longest host name that Linux takes, in bytes.
@@ -139,9 +140,8 @@ func (t *translation) holder(d decnet.Decky, sysctls, sysctls6 map[string]string
 	s.CapAdd = []string{"NET_ADMIN"}
 	s.Hostname = d.Hostname
 	s.Sysctls = types.Mapping{"net.ipv4.ip_unprivileged_port_start": "0"}
-	for k, v := range sysctls {
-		s.Sysctls[k] = v
-	}
+	s.Sysctls["net.ipv4.tcp_rmem"] = look.ReceiveMemory(d.OSFamily)
+	maps.Copy(s.Sysctls, sysctls)
 	if d.Addr.Is6() || d.Addr6.IsValid() {
 		maps.Copy(s.Sysctls, sysctls6)
 	}
@@ -165,7 +165,7 @@ func (t *translation) holder(d decnet.Decky, sysctls, sysctls6 map[string]string
 	if len(s.DNS) == 0 {
 		s.DNS = types.StringList{t.fleet.Gateway.String()}
 	}
-	t.persona(&s, place{decky: d.Name}, fleet.Persona{Decky: d.Name, Addr: d.Addr, Addr6: d.Addr6, Egress: d.Egress})
+	t.persona(&s, place{decky: d.Name}, fleet.Persona{Decky: d.Name, Addr: d.Addr, Addr6: d.Addr6, OSFamily: d.OSFamily, Egress: d.Egress})
 	return s
 }
 

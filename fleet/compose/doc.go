@@ -19,7 +19,7 @@
 //
 //	container  user     capabilities            writable
 //	holder     root     NET_ADMIN               nothing
-//	pot        65532    none                    /tmp and Tmpfs of the honeypot, in memory
+//	pot        65532    none                    /tmp and Tmpfs of the honeypot, in memory; Options.Artifacts
 //	own image  its own  CapAdd of the honeypot  Tmpfs of the honeypot, in memory
 //	custom     its own  none                    /tmp and /run, in memory
 //

@@ -2,10 +2,13 @@ package compose_test
 
 import (
 	"errors"
+	"io/fs"
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/compose-spec/compose-go/v2/types"
@@ -113,5 +116,88 @@ func TestFilesThatSettingsNameAreMounted(t *testing.T) {
 	f.Deckies[0].Config["http"]["files"] = "/dev"
 	if _, err := compose.New(reg, f, compose.Options{}); !errors.Is(err, decnet.ErrForbidden) {
 		t.Errorf("devices as files: %v", err)
+	}
+}
+
+// TestCapturedFilesGoToTheHost checks that a container can write where its own captures are
+// kept, and nowhere else of the host.
+func TestCapturedFilesGoToTheHost(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "captured")
+	doc := translated(t, everyService(t), twoDeckies(t), compose.Options{Artifacts: dir, Quota: 1 << 20})
+	p := loaded(t, textOf(t, doc))
+	sameProject(t, doc, p)
+	made := 0
+	for name, s := range p.Services {
+		service := s.Labels[compose.LabelService]
+		if service == "" {
+			if len(s.Volumes) > 0 {
+				t.Errorf("the holder %s has %+v", name, s.Volumes)
+			}
+			continue
+		}
+		own := s.Labels[compose.LabelDecky] + "/" + service
+		if len(s.Volumes) != 1 || s.Volumes[0].Source != filepath.Join(dir, own) || s.Volumes[0].Target != fleet.PotArtifacts+"/"+own || bool(s.Volumes[0].Bind.CreateHostPath) {
+			t.Errorf("%s has %+v", name, s.Volumes)
+		}
+		if got := personaOf(t, s).Quota; got != 1<<20 {
+			t.Errorf("%s may keep %d bytes", name, got)
+		}
+		if !slices.Contains(doc.Directories, compose.Directory{Path: filepath.Join(dir, own), User: 65532}) {
+			t.Errorf("%s is not in %+v", own, doc.Directories)
+		}
+		made++
+	}
+	if made != len(doc.Directories) {
+		t.Errorf("%d services, directories %+v", made, doc.Directories)
+	}
+	if os.Geteuid() != 0 {
+		t.Skip("giving directories away needs root")
+	}
+	for range 2 {
+		if err := doc.MakeDirectories(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, d := range doc.Directories {
+		if info, err := os.Stat(d.Path); err != nil || info.Mode() != fs.ModeDir|0o700 || int(info.Sys().(*syscall.Stat_t).Uid) != d.User {
+			t.Errorf("%s: %v, %v", d.Path, info, err)
+		}
+	}
+}
+
+// TestW17_TheLockIsToldWaysOutAndComesFirst checks that the holder knows the ways out, that
+// the engine's resolver asks through them alone, and that whoever cannot wait for the lock
+// starts after it.
+func TestW17_TheLockIsToldWaysOutAndComesFirst(t *testing.T) {
+	t.Parallel()
+	reg := everyService(t)
+	const custom = "[custom-billing]\nbinary = example/billing:3\n"
+	f := planned(t, reg, lan+"[web]\nservices = http, billing\nnmap_os = windows\negress = dns:10.0.0.53, tcp:203.0.113.7:443\n[box]\nservices = http\n"+custom)
+	p := loaded(t, textOf(t, translated(t, reg, f, compose.Options{})))
+	holder := personaOf(t, p.Services["web"])
+	if !slices.Equal(holder.Egress, []string{"dns:10.0.0.53", "tcp:203.0.113.7:443"}) || holder.OSFamily != "windows" {
+		t.Errorf("the holder is told %+v", holder)
+	}
+	if dns := p.Services["web"].DNS; !slices.Equal(dns, []string{"10.0.0.53"}) {
+		t.Errorf("the engine's resolver asks %v", dns)
+	}
+	if dns := p.Services["box"].DNS; !slices.Equal(dns, []string{f.Gateway.String()}) {
+		t.Errorf("the engine's resolver asks %v, where there is no way out", dns)
+	}
+	if check := p.Services["web"].HealthCheck; check == nil || !slices.Equal(check.Test, []string{"CMD", "/decnet-pot", "healthy"}) {
+		t.Errorf("health is checked by %+v", check)
+	}
+	if check := p.Services["box"].HealthCheck; check != nil {
+		t.Errorf("a decky of pots alone is checked by %+v", check)
+	}
+	for name, want := range map[string]string{"web-billing": "service_healthy", "web-http": "service_started"} {
+		if got := p.Services[name].DependsOn["web"].Condition; got != want {
+			t.Errorf("%s starts after %s, want %s", name, got, want)
+		}
+	}
+	f.Deckies[0].Egress = []string{"tcp:example.org:443"}
+	if _, err := compose.New(reg, f, compose.Options{}); !errors.Is(err, decnet.ErrSemantic) || !strings.Contains(err.Error(), "web: egress") {
+		t.Errorf("a way out by name: %v", err)
 	}
 }

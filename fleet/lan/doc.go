@@ -29,12 +29,12 @@
 //
 // # Egress lock
 //
-// A namespace lets out replies, and what finds neighbours, and nothing else: nftables drops
-// every other packet. No honeypot reaches out, so this is a second line. A packet socket would pass by
-// nftables; no honeypot has one. What it drops becomes an
-// event egress_blocked of the service egress with the fields protocol, dst_ip and, where
-// the protocol has ports, dst_port and local_port; at most ten per second and decky after
-// a burst of twenty.
+// A namespace lets out replies, ARP, neighbour discovery and what the egress key of the
+// decky names, and nothing else: nftables drops every other packet. No honeypot reaches
+// out, so this is a second line. A packet socket would pass by nftables; no honeypot has
+// one. What it drops becomes an event egress_blocked of the service egress with the fields
+// protocol, dst_ip and, where the protocol has ports, dst_port and local_port; at most ten
+// per second and decky after a burst of twenty.
 //
 // # What is left behind
 //

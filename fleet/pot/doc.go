@@ -16,7 +16,8 @@
 // # The lock comes first
 //
 // The holder locks the network namespace of the decky before it does anything else, and
-// fails when it cannot. A honeypot begins only when it sees that the lock is in force: the
+// fails when it cannot. Then it gives the packets of the decky the look of its OS family,
+// which no kernel parameter can. A honeypot begins only when it sees that the lock is in force: the
 // holder has a socket with an abstract name (unix(7)) in the namespace, which all containers
 // of the decky share. Without the lock within a minute the honeypot fails, and its
 // container is started again.

@@ -12,6 +12,7 @@ import (
 	"github.com/decnet/decnet"
 	"github.com/decnet/decnet/fleet"
 	"github.com/decnet/decnet/fleet/internal/egress"
+	"github.com/decnet/decnet/fleet/internal/look"
 	"github.com/decnet/decnet/internal/privilege"
 )
 
@@ -29,8 +30,8 @@ const (
 
 var errUnlocked = errors.New("the holder of the network has ended")
 
-// Hold locks the network of a decky and holds it until ctx ends. Then it returns nil. What
-// the lock drops is reported. It gives up all its privileges as soon as the lock is in force,
+// Hold locks the network of a decky, gives its packets the look of its OS family, and holds
+// it until ctx ends. Then it returns nil. What the lock drops is reported. It gives up all its privileges as soon as the lock is in force,
 // so the lock can no longer be changed from here.
 func Hold(ctx context.Context, p fleet.Persona, opt Options) error {
 	opt = opt.complete()
@@ -46,6 +47,9 @@ func Hold(ctx context.Context, p fleet.Persona, opt Options) error {
 		return fmt.Errorf("egress lock: %w", err)
 	}
 	defer watch.Close()
+	if err := look.Wear(p.OSFamily); err != nil {
+		return fmt.Errorf("look of %s: %w", p.OSFamily, err)
+	}
 	if err := privilege.Keep(); err != nil {
 		return err
 	}
