@@ -21,6 +21,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/events"
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
@@ -280,13 +282,13 @@ func TestW4_NoLineIsLostOrRepeated(t *testing.T) {
 	c.stop(t)
 
 	records, raw := spooled(t, base)
-	for name, events := range map[string][]decnet.Event{"records": records, "raw lines": raw} {
-		check(t, name, events)
+	for name, list := range map[string][]decnet.Event{"records": records, "raw lines": raw} {
+		check(t, name, list)
 		var kept, got []string
 		for line := range strings.Lines(engine.Docker(t, "logs", whole)) {
 			kept = append(kept, strings.TrimSuffix(line, "\n"))
 		}
-		for _, e := range events {
+		for _, e := range list {
 			if e.Decky == "decky-03" {
 				got = append(got, string(rfc5424.Append(nil, &e)))
 			}
@@ -298,11 +300,11 @@ func TestW4_NoLineIsLostOrRepeated(t *testing.T) {
 }
 
 // check fails when lines are repeated, or lost and the container has no gap there.
-func check(t *testing.T, name string, events []decnet.Event) {
+func check(t *testing.T, name string, list []decnet.Event) {
 	t.Helper()
 	next, gap := make(map[string]int), make(map[string]bool)
 	missing, gaps := 0, 0
-	for _, e := range events {
+	for _, e := range list {
 		if e.Type == "log_gap" {
 			gaps++
 			gap[e.Decky+" "+e.Value("service")] = true
@@ -323,7 +325,7 @@ func check(t *testing.T, name string, events []decnet.Event) {
 		missing += max(0, n-next[key])
 		next[key], gap[c] = n+1, false
 	}
-	t.Logf("%s: %d events of %d runs, %d missing, %d gaps told", name, len(events), len(next), missing, gaps)
+	t.Logf("%s: %d events of %d runs, %d missing, %d gaps told", name, len(list), len(next), missing, gaps)
 }
 
 // inProcess runs a source and a collector in this process until stop.
@@ -451,9 +453,9 @@ func TestContainersThatGo(t *testing.T) {
 	check(t, "records", records)
 }
 
-// TestW42_HundredsOfContainersNeedNoThreadsOfTheirOwn attaches to 200 containers.
-func TestW42_HundredsOfContainersNeedNoThreadsOfTheirOwn(t *testing.T) {
-	const count = 200
+// TestW42_ContainersNeedNoThreadsOfTheirOwn attaches to containers that start at once.
+func TestW42_ContainersNeedNoThreadsOfTheirOwn(t *testing.T) {
+	const count = 60
 	engine := start(t)
 	base := filepath.Join(t.TempDir(), "decnet.log")
 	c := startChild(t, base, engine)
@@ -494,7 +496,7 @@ func TestW42_HundredsOfContainersNeedNoThreadsOfTheirOwn(t *testing.T) {
 	threads, files, memory := usage()
 	t.Logf("%d containers: %d threads, %d open files, %s resident", count, threads, files, memory)
 	if limit := 3*runtime.NumCPU() + 20; threads > limit {
-		t.Errorf("%d threads for %d containers", threads, count)
+		t.Errorf("%d threads for %d containers, more than %d", threads, count, limit)
 	}
 	if files < count {
 		t.Errorf("%d files are open: the containers are not followed", files)
@@ -525,5 +527,82 @@ func TestW23_LinesBelongToTheContainerAndNotToItsHostName(t *testing.T) {
 	})
 	if got.Decky != "decky-07" || got.Service != "telnet" || got.Type != "command" || got.Value("command") != "id" {
 		t.Errorf("%+v", got)
+	}
+}
+
+// manyContainers is an engine whose containers are the logs of a directory.
+type manyContainers struct {
+	dir   string
+	count int
+}
+
+func (e manyContainers) ContainerList(context.Context, container.ListOptions) (list []container.Summary, err error) {
+	for i := range e.count {
+		list = append(list, container.Summary{ID: fmt.Sprint(i), State: container.StateRunning, Labels: map[string]string{
+			fleet.LabelFleet: "lab", fleet.LabelDecky: fmt.Sprintf("decky-%d", i), fleet.LabelService: "ssh",
+		}})
+	}
+	return list, nil
+}
+
+func (e manyContainers) ContainerInspect(_ context.Context, id string) (container.InspectResponse, error) {
+	host := &container.HostConfig{LogConfig: container.LogConfig{Type: "json-file"}}
+	return container.InspectResponse{ContainerJSONBase: &container.ContainerJSONBase{LogPath: filepath.Join(e.dir, id, "json.log"), HostConfig: host}}, nil
+}
+
+func (e manyContainers) Events(context.Context, events.ListOptions) (<-chan events.Message, <-chan error) {
+	return nil, nil
+}
+
+// TestW42_AThousandLogsAreFollowedByThreeGoroutines writes the logs itself.
+func TestW42_AThousandLogsAreFollowedByThreeGoroutines(t *testing.T) {
+	const count, each = 1000, 10
+	e := manyContainers{t.TempDir(), count}
+	logs := make([]*os.File, count)
+	for i := range logs {
+		path := filepath.Join(e.dir, fmt.Sprint(i), "json.log")
+		err := os.MkdirAll(filepath.Dir(path), 0o700)
+		if err == nil {
+			logs[i], err = os.Create(path)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer logs[i].Close()
+	}
+	threads := func() int {
+		tasks, err := os.ReadDir("/proc/self/task")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(tasks)
+	}
+	base := filepath.Join(t.TempDir(), "decnet.log")
+	goroutines, before := runtime.NumGoroutine(), threads()
+	src, stop := inProcess(t, base, dockerlogs.Options{Engine: e})
+	defer stop()
+	for n := range each {
+		for i, f := range logs {
+			now := time.Now().UTC()
+			line := fmt.Sprintf("<134>1 %s decky-%d ssh - command [relay@55555 run=\\\"0\\\" n=\\\"%d\\\"]", now.Format("2006-01-02T15:04:05.000000+00:00"), i, n)
+			if _, err := fmt.Fprintf(f, `{"log":"%s\n","stream":"stdout","time":"%s"}`+"\n", line, now.Format(time.RFC3339Nano)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	eventually(t, "all lines", func() bool { return src.Status().Lines == count*each })
+	more, moreThreads := runtime.NumGoroutine()-goroutines, threads()-before
+	t.Logf("%d logs: %d goroutines and %d threads more", count, more, moreThreads)
+	if more > 10 {
+		t.Errorf("%d goroutines for %d logs", more, count)
+	}
+	if limit := 2*runtime.NumCPU() + 10; moreThreads > limit {
+		t.Errorf("%d threads for %d logs, more than %d", moreThreads, count, limit)
+	}
+	stop()
+	records, raw := spooled(t, base)
+	check(t, "records", records)
+	if len(records) != count*each || len(raw) != count*each {
+		t.Errorf("%d records and %d raw lines of %d", len(records), len(raw), count*each)
 	}
 }
