@@ -44,7 +44,7 @@ type Server struct {
 
 	dir  string
 	args []string
-	user []string // an argument
+	user []string     // an argument
 	next atomic.Int64 // numbers databases
 
 	process *os.Process
