@@ -21,6 +21,10 @@
 // and finds out what became of it: an error of Ingest means that nothing was written, unless
 // its context ended in that wait or the batch had no cursor.
 //
+// The nodes of a Galera cluster behind a proxy are one server for this: when one dies, another
+// goes on, and no batch that was acknowledged is lost or there twice. Reads on a node other than
+// the one that is written to may be behind it, unless its wsrep_sync_wait says otherwise.
+//
 // The schema is versioned: [Open] applies the migrations that are missing, one process at a
 // time, and refuses a database from a newer version. [Status], [Migrate] and [Reset] do the
 // same by hand. The database must exist, and the user needs all rights on it.
