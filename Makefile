@@ -1,6 +1,7 @@
 # make demo    build and run a deception network on loopback
 # make test    the full run: every layer, with the race detector, nothing skipped
 # make bench   the figures, as ratios to bare peers in the same run
+# make galera  the conformance suite of stores on a cluster of three nodes
 # make fuzz    every fuzz target for FUZZTIME
 # make lint    gofmt, go vet, staticcheck
 
@@ -10,7 +11,7 @@ VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev
 COMMIT   ?= $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
 LDFLAGS  := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 
-.PHONY: build demo test bench fuzz lint
+.PHONY: build demo test bench galera fuzz lint
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
@@ -24,6 +25,9 @@ test: lint
 
 bench:
 	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+galera:
+	DECNET_GALERA_SUITE=1 $(GO) test -count=1 -timeout 30m -run W06_KilledNode -v ./store/mysql
 
 fuzz:
 	test/fuzz $(FUZZTIME)

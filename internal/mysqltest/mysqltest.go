@@ -18,6 +18,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"os/user"
 	"path/filepath"
 	"runtime"
 	"strconv"
@@ -43,6 +44,7 @@ type Server struct {
 
 	dir  string
 	args []string
+	user []string     // an argument
 	next atomic.Int64 // numbers databases
 
 	process *os.Process
@@ -52,7 +54,10 @@ type Server struct {
 
 // Start makes an empty server with args added to its command line and returns when it
 // answers. The user root has no password. The server ends with Stop, or with this process.
-func Start(args ...string) (*Server, error) {
+func Start(args ...string) (*Server, error) { return start("root", args) }
+
+// start is Start with a server of a user, unless this process is not of root.
+func start(as string, args []string) (*Server, error) {
 	for _, name := range []string{"mariadbd", "mariadb-install-db"} {
 		if _, err := exec.LookPath(name); err != nil {
 			return nil, ErrMissing
@@ -63,11 +68,16 @@ func Start(args ...string) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{dir: dir, Socket: filepath.Join(dir, "socket"), args: args}
-	if err := os.Mkdir(s.tmp(), 0o700); err != nil {
+	err = os.Mkdir(s.tmp(), 0o700)
+	if err == nil && os.Geteuid() == 0 {
+		s.user = []string{"--user=" + as} // what the programs want to hear before they run as root
+		err = s.give(as)
+	}
+	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
 	install := exec.Command("mariadb-install-db", append([]string{"--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db",
-		"--datadir=" + s.data()}, asRoot()...)...)
+		"--datadir=" + s.data()}, s.user...)...)
 	install.Env = s.env()
 	if out, err := install.CombinedOutput(); err != nil {
 		return nil, errors.Join(fmt.Errorf("mariadb-install-db: %w\n%s", err, out), os.RemoveAll(dir))
@@ -88,12 +98,21 @@ func (s *Server) tmp() string { return filepath.Join(s.dir, "tmp") }
 
 func (s *Server) env() []string { return append(os.Environ(), "TMPDIR="+s.tmp()) }
 
-// asRoot is what the programs want to hear before they run as root.
-func asRoot() []string {
-	if os.Geteuid() == 0 {
-		return []string{"--user=root"}
+// give makes name the owner of the directories.
+func (s *Server) give(name string) error {
+	u, err := user.Lookup(name)
+	if err != nil {
+		return err
 	}
-	return nil
+	uid, err := strconv.Atoi(u.Uid)
+	if err != nil {
+		return err
+	}
+	gid, err := strconv.Atoi(u.Gid)
+	if err != nil {
+		return err
+	}
+	return errors.Join(os.Chown(s.dir, uid, gid), os.Chown(s.tmp(), uid, gid))
 }
 
 func freePort() (int, error) {
@@ -108,7 +127,7 @@ func freePort() (int, error) {
 func (s *Server) Run() error {
 	log := new(bytes.Buffer)
 	args := append([]string{"--no-defaults", "--datadir=" + s.data(), "--socket=" + s.Socket, "--port=" + strconv.Itoa(s.Port),
-		"--tmpdir=" + s.tmp(), "--bind-address=127.0.0.1", "--pid-file=" + filepath.Join(s.dir, "pid"), "--skip-log-bin"}, asRoot()...)
+		"--tmpdir=" + s.tmp(), "--bind-address=127.0.0.1", "--pid-file=" + filepath.Join(s.dir, "pid"), "--skip-log-bin"}, s.user...)
 	cmd := exec.Command("mariadbd", append(args, s.args...)...)
 	cmd.Env = s.env()
 	cmd.Stdout, cmd.Stderr = log, log

@@ -16,7 +16,8 @@ import (
 	"github.com/decnet/decnet/store/internal/sqlrepo"
 )
 
-type dialect struct{}
+// dialect is that of MySQL, or with returning that of MariaDB.
+type dialect struct{ returning bool }
 
 func (dialect) Upsert(insert string, _ []string, set []sqlrepo.Assign) string {
 	assigns := make([]string, len(set))
@@ -32,6 +33,7 @@ func (dialect) ByID() string                  { return "FORCE INDEX (PRIMARY)" }
 func (dialect) Greatest(a, b string) string   { return "GREATEST(" + a + ", " + b + ")" }
 func (dialect) Least(a, b string) string      { return "LEAST(" + a + ", " + b + ")" }
 func (dialect) Rows() int                     { return 200 } // a statement is a round trip
+func (d dialect) Returning() bool             { return d.returning }
 func (dialect) Lock() string                  { return " FOR UPDATE" }
 
 // folding is a character set of single bytes, and its collation that takes ASCII letters in

@@ -21,6 +21,10 @@
 // and finds out what became of it: an error of Ingest means that nothing was written, unless
 // its context ended in that wait or the batch had no cursor.
 //
+// The nodes of a Galera cluster behind a proxy are one server for this: when one dies, another
+// goes on, and no batch that was acknowledged is lost or there twice. Reads on a node other than
+// the one that is written to may be behind it, unless its wsrep_sync_wait says otherwise.
+//
 // The schema is versioned: [Open] applies the migrations that are missing, one process at a
 // time, and refuses a database from a newer version. [Status], [Migrate] and [Reset] do the
 // same by hand. The database must exist, and the user needs all rights on it.
@@ -55,6 +59,8 @@ type Config struct {
 	MaxLifetime time.Duration    // when a connection is replaced by a new one; 0: DefaultMaxLifetime
 	LockTimeout time.Duration    // how long each of eight attempts waits for a lock that another process holds, in whole seconds; 0: DefaultLockTimeout
 	Now         func() time.Time // stamps rejected lines and forgets expired tokens; nil: time.Now
+
+	plain bool // keeps to what MySQL knows, whatever the server is
 }
 
 // Open connects to the database that dsn names (see [ParseDSN]) and brings its schema up to
@@ -81,6 +87,10 @@ func open(ctx context.Context, d DSN, cfg Config) (*sqlrepo.Repo, error) {
 	if err := prepare(ctx, d, writer); err != nil {
 		return nil, errors.Join(err, writer.Close())
 	}
+	var version string
+	if err := writer.QueryRowContext(ctx, "SELECT VERSION()").Scan(&version); err != nil {
+		return nil, errors.Join(err, writer.Close())
+	}
 	readers := cmp.Or(cfg.Readers, DefaultReaders)
 	reader, err := d.pool(readers, cfg, false)
 	if err != nil {
@@ -90,7 +100,7 @@ func open(ctx context.Context, d DSN, cfg Config) (*sqlrepo.Repo, error) {
 	if now == nil {
 		now = time.Now
 	}
-	return sqlrepo.New(ctx, sqlrepo.Parts{Name: "store/mysql: " + d.String(), Writer: writer, Reader: reader, Dialect: dialect{}, Now: now})
+	return sqlrepo.New(ctx, sqlrepo.Parts{Name: "store/mysql: " + d.String(), Writer: writer, Reader: reader, Dialect: dialect{returning: isMariaDB(version) && !cfg.plain}, Now: now})
 }
 
 // pool makes connections as they are needed, n at most.

@@ -55,6 +55,18 @@ func open(tb testing.TB, dsn string) store.Repository {
 	return db
 }
 
+// TestStoreWithoutReturning: the statements for MySQL do the same.
+func TestStoreWithoutReturning(t *testing.T) {
+	t.Parallel()
+	storetest.Run(t, func(t *testing.T) store.Repository {
+		db, err := mysql.Open(t.Context(), database(t), mysql.Plain)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return db
+	})
+}
+
 func TestStore(t *testing.T) {
 	t.Parallel()
 	storetest.Run(t, func(t *testing.T) store.Repository { return open(t, database(t)) })

@@ -45,10 +45,12 @@ func check(ctx context.Context, db *sql.DB) error {
 	return nil
 }
 
+func isMariaDB(version string) bool { return strings.Contains(strings.ToLower(version), "mariadb") }
+
 // checkVersion refuses servers that are older than those that the store is made for.
 func checkVersion(version string) error {
 	name, major, minor := "MySQL", 8, 0
-	if strings.Contains(strings.ToLower(version), "mariadb") {
+	if isMariaDB(version) {
 		name, major, minor = "MariaDB", 10, 11
 	}
 	parts := strings.SplitN(version, ".", 3)

@@ -28,7 +28,8 @@ func (dialect) New(column string) string      { return "excluded." + column }
 func (dialect) Contains(column string) string { return "instr(" + column + ", ?) > 0" }
 func (dialect) Like(column string) string     { return column + " LIKE ? ESCAPE '!'" }
 func (dialect) Rows() int                     { return 1 }
-func (dialect) Lock() string                  { return "" } // every transaction of the writer is immediate
+func (dialect) Returning() bool               { return false } // of many rows: there are none
+func (dialect) Lock() string                  { return "" }    // every transaction of the writer is immediate
 func (dialect) RolledBack(error) bool         { return false }
 func (dialect) Lost(error) bool               { return false }
 func (dialect) Explain(err error) error       { return err }

@@ -137,7 +137,7 @@ func (b *bulk) flush() error {
 
 var (
 	manyRecords     = many{head: insertRecord, row: recordRow, sep: ", "}
-	manyKnownDigest = many{head: "SELECT digest FROM bounties WHERE ", row: "(attacker = ? AND digest = ?)", sep: " OR "}
+	manyKnownDigest = many{head: "SELECT digest, 0 FROM bounties WHERE ", row: "(attacker = ? AND digest = ?)", sep: " OR "}
 	manyKnownSource = many{head: "SELECT attacker FROM sources WHERE records > 0 AND attacker IN (", row: "?", sep: ", ", tail: ")"}
 )
 
@@ -146,33 +146,60 @@ var (
 func InsertRecords(n int) string { return manyRecords.text(n) }
 
 // ingestMany does what ingestBounties and ingestSources do, with few statements: s runs once
-// for what is known, and the rest is added to it.
+// to learn what is new, and the rest is added to it.
 func (r *Repo) ingestMany(s *script, b *batch) (newBounties, newSources int, err error) {
-	known, knownSources, err := r.known(s, b)
-	if err != nil {
-		return 0, 0, err
-	}
 	d := r.Dialect
-	write := &bulk{max: d.Rows(), add: s.add, many: many{insertBounty, bountyRow, ", ", d.Upsert("", []string{"attacker", "digest"}, []Assign{
+	upsert := many{insertBounty, bountyRow, ", ", d.Upsert("", []string{"attacker", "digest"}, []Assign{
 		{"first_seen", d.Least("bounties.first_seen", d.New("first_seen"))},
 		{"last_seen", d.Greatest("bounties.last_seen", d.New("last_seen"))},
 		{"count", "bounties.count + " + d.New("count")},
-	})}}
-	for i := range b.bounties {
-		in := &b.bounties[i]
-		src := b.source(in.Attacker)
-		if err := write.row(in.digest[:], in.first, in.last, in.count, in.Decky, in.Service, src.text, in.Type, string(in.Payload)); err != nil {
-			return 0, 0, err
+	})}
+	// What was there has a greater count than the batch, once it was written.
+	counts := make(map[[sha256.Size]byte]int, len(b.bounties))
+	known := func(rows *sql.Rows) error {
+		var digest sql.RawBytes
+		var count int
+		err := rows.Scan(&digest, &count)
+		if err == nil && count != counts[[sha256.Size]byte(digest)] {
+			delete(counts, [sha256.Size]byte(digest))
 		}
-		if !known[in.digest] {
-			newBounties++
-			src.countBounty(in.Type)
-		}
+		return err
 	}
-	if err := write.flush(); err != nil {
+	for i := range b.bounties {
+		counts[b.bounties[i].digest] = b.bounties[i].count
+	}
+	if d.Returning() {
+		upsert.tail += " RETURNING digest, count"
+		err = b.writeBounties(&bulk{many: upsert, max: d.Rows(), add: s.asking(known)})
+	} else {
+		ask := &bulk{many: manyKnownDigest, max: d.Rows(), add: s.asking(known)}
+		for i := range b.bounties {
+			in := &b.bounties[i]
+			if err := ask.row(b.source(in.Attacker).text, in.digest[:]); err != nil {
+				return 0, 0, err
+			}
+		}
+		err = ask.flush()
+	}
+	if err != nil {
 		return 0, 0, err
 	}
-	write = &bulk{max: d.Rows(), add: s.add, many: many{insertSource, sourceRow, ", ", r.addToSource()}}
+	knownSources, err := r.knownSources(s, b)
+	if err != nil {
+		return 0, 0, err
+	}
+	if !d.Returning() {
+		if err := b.writeBounties(&bulk{many: upsert, max: d.Rows(), add: s.add}); err != nil {
+			return 0, 0, err
+		}
+	}
+	for i := range b.bounties {
+		if in := &b.bounties[i]; counts[in.digest] > 0 {
+			newBounties++
+			b.source(in.Attacker).countBounty(in.Type)
+		}
+	}
+	write := &bulk{max: d.Rows(), add: s.add, many: many{insertSource, sourceRow, ", ", r.addToSource()}}
 	for _, src := range b.sources {
 		if src.records+src.bounties == 0 {
 			continue
@@ -187,42 +214,40 @@ func (r *Repo) ingestMany(s *script, b *batch) (newBounties, newSources int, err
 	return newBounties, newSources, write.flush()
 }
 
-// known finds the bounties of the batch that are there already, and the addresses of its
-// records that had records before.
-func (r *Repo) known(s *script, b *batch) (bounties map[[sha256.Size]byte]bool, sources map[string]bool, err error) {
-	bounties, sources = make(map[[sha256.Size]byte]bool, len(b.bounties)), make(map[string]bool, len(b.sources))
-	ask := func(found func(text sql.RawBytes)) func(string, ...any) error {
-		return func(text string, args ...any) error {
-			return s.ask(func(rows *sql.Rows) error {
-				var text sql.RawBytes
-				err := rows.Scan(&text)
-				if err == nil {
-					found(text)
-				}
-				return err
-			}, text, args...)
-		}
-	}
-	digests := &bulk{many: manyKnownDigest, max: r.Dialect.Rows(), add: ask(func(text sql.RawBytes) { bounties[[sha256.Size]byte(text)] = true })}
+func (b *batch) writeBounties(w *bulk) error {
 	for i := range b.bounties {
 		in := &b.bounties[i]
-		if err := digests.row(b.source(in.Attacker).text, in.digest[:]); err != nil {
-			return nil, nil, err
+		if err := w.row(in.digest[:], in.first, in.last, in.count, in.Decky, in.Service, b.source(in.Attacker).text, in.Type, string(in.Payload)); err != nil {
+			return err
 		}
 	}
-	if err := digests.flush(); err != nil {
-		return nil, nil, err
-	}
-	addresses := &bulk{many: manyKnownSource, max: r.Dialect.Rows(), add: ask(func(text sql.RawBytes) { sources[string(text)] = true })}
+	return w.flush()
+}
+
+// asking is ask for a bulk.
+func (s *script) asking(found func(*sql.Rows) error) func(string, ...any) error {
+	return func(text string, args ...any) error { return s.ask(found, text, args...) }
+}
+
+// knownSources runs s, and finds the addresses of the records of the batch that had records
+// before.
+func (r *Repo) knownSources(s *script, b *batch) (map[string]bool, error) {
+	known := make(map[string]bool, len(b.sources))
+	ask := &bulk{many: manyKnownSource, max: r.Dialect.Rows(), add: s.asking(func(rows *sql.Rows) error {
+		var text sql.RawBytes
+		err := rows.Scan(&text)
+		known[string(text)] = true
+		return err
+	})}
 	for _, src := range b.sources {
 		if src.records > 0 {
-			if err := addresses.row(src.text); err != nil {
-				return nil, nil, err
+			if err := ask.row(src.text); err != nil {
+				return nil, err
 			}
 		}
 	}
-	if err := addresses.flush(); err != nil {
-		return nil, nil, err
+	if err := ask.flush(); err != nil {
+		return nil, err
 	}
-	return bounties, sources, s.run()
+	return known, s.run()
 }

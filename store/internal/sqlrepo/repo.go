@@ -43,6 +43,8 @@ type Dialect interface {
 	// statements cost little. With more, the writer must take several statements at a time,
 	// separated by semicolons.
 	Rows() int
+	// Returning reports whether an Upsert of many rows can end with RETURNING and columns.
+	Returning() bool
 	// Lock ends a SELECT of the row of totals that makes a transaction wait until it is the
 	// only one that writes; "" where a writing transaction is that from its start.
 	Lock() string
