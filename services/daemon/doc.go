@@ -21,7 +21,7 @@
 //   - commands from a hook of bash, through the same log.
 //
 // Whoever sends a line is known from the kernel. Its ancestors lead to the daemon of a
-// connection, so that root in the container cannot report in the name of another address.
+// connection, so that root in the container cannot report an address that is not connected.
 // Neither can it write to the standard output of the first process, which is what the
 // container's log has: the process is not dumpable, and /proc shows nothing of it.
 //

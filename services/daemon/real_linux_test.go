@@ -391,10 +391,11 @@ func capturedFiles(t *testing.T, l *lab) {
 	record[0] = 7
 	copy(record[44:], "root")
 	copy(record[76:], "10.99.0.77")
-	inside("printf %s " + base64.StdEncoding.EncodeToString(record) + " | base64 -d > /run/utmp; echo old > /tmp/of-utmp; : > /run/utmp")
+	inside("printf %s " + base64.StdEncoding.EncodeToString(record) + " | base64 -d > /run/utmp; echo old > /tmp/of-utmp")
 	if e := exact("/tmp/of-utmp", []byte("old\n"), "utmp-only"); e.Attacker.String() != "10.99.0.77" || e.Value("ssh_user") != "root" {
 		t.Errorf("%v", e.Fields)
 	}
+	inside(": > /run/utmp")
 	end := l.session(t, "root", "letmein", ":")
 	inside("echo one > /tmp/of-one")
 	if e := exact("/tmp/of-one", []byte("one\n"), "ss-only"); e.Attacker.String() != "10.99.0.50" || e.Value("src_port") == "" {
