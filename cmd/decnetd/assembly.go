@@ -84,6 +84,9 @@ func (f *upFlags) run(ctx context.Context, std streams, env func(string) string)
 	if err != nil {
 		return err
 	}
+	if last.Durable && f.runtime != runtimeDocker && (len(last.Deckies) > 0 || last.Change != nil) {
+		return fmt.Errorf("%d deckies are deployed by the runtime docker: use --runtime docker, or decnetd teardown --all first", len(last.Deckies))
+	}
 	if _, err := f.plan(registry, last.Fleet); err != nil {
 		return err // before anything is changed
 	}

@@ -511,7 +511,7 @@ func TestDeploysAtOnceTakeTurns(t *testing.T) {
 	p.isUp("decoy-01 redis; decoy-02 http")
 	p.succeed("deploy", "--add", "--deckies", "1", "--services", "ftp", "--ip-start", "10.99.0.20")
 	p.isUp("decoy-01 redis; decoy-02 http; decky-01 ftp")
-	p.refused(1, []string{"deckies are deployed by the runtime docker"}, "up", "--api", "127.0.0.1:0")
+	p.refused(1, []string{"3 deckies are deployed by the runtime docker: use --runtime docker, or decnetd teardown --all first"}, "up", "--api", "127.0.0.1:0")
 	p.isUp("decoy-01 redis; decoy-02 http; decky-01 ftp")
 }
 
