@@ -134,6 +134,9 @@ func (f *follower) read(buf []byte, out sink) (more bool, err error) {
 			data = data[1:]
 		}
 		if end := bytes.LastIndexByte(data, '\n') + 1; end > 0 {
+			if file.name == "" { // the line came after identify; lines need a position
+				continue
+			}
 			f.entries(data[:end], out)
 			return n == len(buf) || sealed, nil
 		}
