@@ -21,6 +21,7 @@ import (
 	"github.com/decnet/decnet"
 	"github.com/decnet/decnet/api"
 	"github.com/decnet/decnet/collector"
+	"github.com/decnet/decnet/collector/capture"
 	"github.com/decnet/decnet/collector/dockerlogs"
 	"github.com/decnet/decnet/collector/forward"
 	"github.com/decnet/decnet/collector/ingest"
@@ -49,6 +50,7 @@ type assembly struct {
 	sensors   decnet.Sink        // takes what sniffer and prober find out
 	others    decnet.Sink        // all but the collector
 	logs      *dockerlogs.Source // of containers; nil where there are none
+	capture   *capture.Watcher   // of files in containers; nil where there are none
 	watcher   *watcher
 	ingester  *ingest.Ingester
 	profiler  *profile.Profiler
@@ -141,6 +143,9 @@ func (f *upFlags) run(ctx context.Context, std streams, env func(string) string)
 	defer show.end()
 	if err := a.newRuntime(ctx, f, sink, files, show); err != nil {
 		return err
+	}
+	if rt, ok := a.runtime.(containers); ok {
+		a.capture = capture.New(watched{rt.Runtime}, files, decnet.Tee(a.collector, a.others), capture.Options{Log: a.log})
 	}
 	if err := a.deploy(ctx, f, env, show); err != nil {
 		return err
@@ -304,6 +309,9 @@ func (a *assembly) stages() []stage {
 	}
 	if a.forwarder != nil {
 		list = append(list, stage{name: "log target", run: a.forwarder.Run})
+	}
+	if a.capture != nil {
+		list = append(list, stage{name: "captured files", run: a.capture.Run})
 	}
 	if a.keeper != nil {
 		list = append(list, stage{name: "retention", run: a.keeper.Run})

@@ -8,13 +8,13 @@ import (
 	"testing"
 )
 
-const capture = "../../fingerprint/sniff/testdata/edge/pcap/edge-a-nsec.pcap"
+const captured = "../../fingerprint/sniff/testdata/edge/pcap/edge-a-nsec.pcap"
 
 // TestFingerprint reads captures that others have described.
 func TestFingerprint(t *testing.T) {
 	t.Parallel()
 	found := map[string]string{}
-	for line := range strings.Lines(succeed(t, "", "fingerprint", "--json", capture)) {
+	for line := range strings.Lines(succeed(t, "", "fingerprint", "--json", captured)) {
 		var r struct {
 			File, Kind, Value, Client, Server string
 			ClientPort                        int `json:"client_port"`
@@ -22,7 +22,7 @@ func TestFingerprint(t *testing.T) {
 		if err := json.Unmarshal([]byte(line), &r); err != nil {
 			t.Fatalf("%s: %v", line, err)
 		}
-		if r.File != capture {
+		if r.File != captured {
 			t.Errorf("file %q", r.File)
 		}
 		if r.Client == "192.0.2.109" && r.ClientPort == 51784 && r.Server == "198.51.100.3" {
@@ -37,7 +37,7 @@ func TestFingerprint(t *testing.T) {
 			t.Errorf("%s is %q, want %q", kind, found[kind], want)
 		}
 	}
-	content, err := os.ReadFile(capture)
+	content, err := os.ReadFile(captured)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,11 +51,11 @@ func TestFingerprint(t *testing.T) {
 func TestFingerprintGoesOn(t *testing.T) {
 	t.Parallel()
 	broken := writeFile(t, "broken.pcap", "this is no capture")
-	r := decnetd(t, "", "fingerprint", broken, filepath.Join(t.TempDir(), "missing"), capture)
+	r := decnetd(t, "", "fingerprint", broken, filepath.Join(t.TempDir(), "missing"), captured)
 	if r.status != exitFailed || !strings.Contains(r.err, "broken.pcap") || !strings.Contains(r.err, "missing") || strings.Count(r.err, "\n") != 1 {
 		t.Errorf("status %d: %q", r.status, r.err)
 	}
-	if r.out != succeed(t, "", "fingerprint", capture) {
+	if r.out != succeed(t, "", "fingerprint", captured) {
 		t.Errorf("the sound file gives %d bytes", len(r.out))
 	}
 }

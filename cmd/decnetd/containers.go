@@ -7,6 +7,7 @@ import (
 
 	"github.com/decnet/decnet"
 	"github.com/decnet/decnet/collector"
+	"github.com/decnet/decnet/collector/capture"
 	"github.com/decnet/decnet/collector/dockerlogs"
 	"github.com/decnet/decnet/fleet"
 	"github.com/decnet/decnet/fleet/compose"
@@ -27,6 +28,20 @@ func (containers) Run(ctx context.Context) error {
 // newLogs is the source of what the containers of the fleet print.
 func (a *assembly) newLogs(engine string, env func(string) string) *dockerlogs.Source {
 	return dockerlogs.New(dockerlogs.Options{Host: cmp.Or(engine, env("DOCKER_HOST")), Fleet: compose.DefaultProject, Log: a.log})
+}
+
+// watched are the containers of a runtime in which files are watched.
+type watched struct{ *docker.Runtime }
+
+// Watch implements capture.Containers.
+func (w watched) Watch(ctx context.Context, set func([]capture.Container)) error {
+	return w.Runtime.Watch(ctx, func(list []docker.Process) {
+		found := make([]capture.Container, len(list))
+		for i, p := range list {
+			found[i] = capture.Container{PID: p.PID, Decky: p.Decky, Service: p.Service}
+		}
+		set(found)
+	})
 }
 
 // deckyStatus tells how the deckies fare that are deployed, by whichever process.

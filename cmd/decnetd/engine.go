@@ -69,6 +69,9 @@ func (f *engineFlags) runtime(registry *services.Registry, at fleetPlace, making
 		if opt.Pot, err = pot.Find(f.pot); err != nil {
 			return nil, fmt.Errorf("%w; build it, or say with --pot where it is", err)
 		}
+		if opt.Compose.Init, err = initProgram(opt.Pot); err != nil {
+			return nil, err
+		}
 		data, err := filepath.Abs(at.data)
 		if err != nil {
 			return nil, err
@@ -83,6 +86,19 @@ func (f *engineFlags) runtime(registry *services.Registry, at fleetPlace, making
 		return nil, fmt.Errorf("%w; start it, or say with --engine where it is", err)
 	}
 	return rt, err
+}
+
+// initProgram returns the program that real daemons are started by; nil where there is none,
+// which a fleet without real daemons does not need.
+func initProgram(beside string) ([]byte, error) {
+	path, err := pot.FindInit(beside)
+	if errors.Is(err, decnet.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return os.ReadFile(path)
 }
 
 // hostOn returns the addresses of this machine on the LAN of a fleet.

@@ -20,6 +20,7 @@ const (
 	LabelFleet   = fleet.LabelFleet
 	LabelDecky   = fleet.LabelDecky
 	LabelService = fleet.LabelService
+	LabelWatch   = fleet.LabelWatch
 )
 
 const labelPrefix = "decnet."

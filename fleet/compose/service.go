@@ -228,9 +228,11 @@ func (t *translation) within(at place, d decnet.Decky, l Limits) types.ServiceCo
 	return s
 }
 
-// afterLock lets s, which does not know how to wait for the egress lock, start after the
-// holder of the address has said that the lock is in force.
+// afterLock lets s, whose image is not ours and does not know how to wait for the egress
+// lock, start after the holder of the address has said that the lock is in force. Nor does it
+// keep files, so it is marked for whoever does that from the host.
 func (t *translation) afterLock(s *types.ServiceConfig, at place) {
+	s.Labels[LabelWatch] = "files"
 	s.DependsOn = types.DependsOnConfig{at.decky: {Condition: types.ServiceConditionHealthy, Restart: true, Required: true}}
 	interval, timeout, retries := types.Duration(2*time.Second), types.Duration(10*time.Second), uint64(5)
 	holder := t.doc.Project.Services[at.decky]

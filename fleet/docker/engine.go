@@ -17,6 +17,7 @@ import (
 	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/build"
 	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/events"
 	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/api/types/image"
 	"github.com/docker/docker/api/types/network"
@@ -139,6 +140,15 @@ func (e engine) containers(ctx context.Context) ([]existing, error) {
 	}
 	slices.SortFunc(list, func(a, b existing) int { return strings.Compare(a.name, b.name) })
 	return list, nil
+}
+
+// changes tells of containers that started or ended, until ctx ends or the engine fails.
+func (e engine) changes(ctx context.Context) (<-chan events.Message, <-chan error) {
+	which := filters.NewArgs(filters.Arg("type", string(events.ContainerEventType)))
+	for _, action := range []events.Action{events.ActionStart, events.ActionDie} {
+		which.Add("event", string(action))
+	}
+	return e.c.Events(ctx, events.ListOptions{Filters: which})
 }
 
 // details is what only a look at one container tells.

@@ -18,6 +18,10 @@ import (
 // Executable is the name of the program that the containers of deckies run.
 const Executable = "decnet-pot"
 
+// Init is the name of the program that is the first process of containers with real daemons
+// (see compose.Options.Init).
+const Init = "decnet-init"
+
 // Find returns the path of Executable: the given one, or else beside the running program, or
 // else in a directory of the environment's PATH. Where there is none the error, which says
 // where it was looked for, wraps decnet.ErrNotFound.
@@ -25,6 +29,19 @@ func Find(given string) (string, error) {
 	if given != "" {
 		return given, executable(given)
 	}
+	return find(Executable)
+}
+
+// FindInit returns the path of Init: beside pot, the path that Find returned, or else where
+// Find looks, with the same error.
+func FindInit(pot string) (string, error) {
+	if beside := filepath.Join(filepath.Dir(pot), Init); executable(beside) == nil {
+		return beside, nil
+	}
+	return find(Init)
+}
+
+func find(name string) (string, error) {
 	self, err := os.Executable()
 	if err == nil {
 		self, err = filepath.EvalSymlinks(self)
@@ -32,14 +49,14 @@ func Find(given string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("pot: %w", err)
 	}
-	beside := filepath.Join(filepath.Dir(self), Executable)
+	beside := filepath.Join(filepath.Dir(self), name)
 	if executable(beside) == nil {
 		return beside, nil
 	}
-	if path, err := exec.LookPath(Executable); err == nil {
+	if path, err := exec.LookPath(name); err == nil {
 		return path, nil
 	}
-	return "", fmt.Errorf("pot: there is no %s in %s, nor in PATH: %w", Executable, filepath.Dir(self), decnet.ErrNotFound)
+	return "", fmt.Errorf("pot: there is no %s in %s, nor in PATH: %w", name, filepath.Dir(self), decnet.ErrNotFound)
 }
 
 // executable says why path is not that of a program.

@@ -3,6 +3,7 @@ package lab
 import (
 	"encoding/json"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"slices"
@@ -31,12 +32,19 @@ func command(t *testing.T, args ...string) string {
 func host(t *testing.T, engine *enginetest.Engine) string {
 	t.Helper()
 	var all strings.Builder
-	for _, args := range []string{"-br link", "route show table all", "-6 route show table all", "-br addr", "rule"} {
+	for _, args := range []string{"-br -4 addr", "-4 route show table all", "rule", "neigh show proxy"} {
 		out, err := exec.Command("ip", strings.Fields(args)...).CombinedOutput()
 		if err != nil {
 			t.Fatalf("ip %s: %v\n%s", args, err, out)
 		}
 		all.Write(out)
+	}
+	links, err := net.Interfaces()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range links {
+		fmt.Fprintln(&all, l.Index, l.Name, l.HardwareAddr)
 	}
 	all.WriteString(engine.Docker(t, "ps", "-a", "--format", "{{.Names}}"))
 	all.WriteString(engine.Docker(t, "network", "ls", "--format", "{{.Name}}"))

@@ -26,7 +26,7 @@ func run(m *testing.M) int {
 			return 1
 		}
 		defer os.RemoveAll(dir)
-		for _, name := range []string{"decnetd", "decnet-pot"} {
+		for _, name := range []string{"decnetd", "decnet-pot", "decnet-init"} {
 			if _, err := daemontest.Build(dir, name); err != nil {
 				fmt.Fprintln(os.Stderr, err)
 				return 1

@@ -1,0 +1,84 @@
+package docker
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/decnet/decnet"
+	"github.com/decnet/decnet/fleet"
+)
+
+// Process is the first process of a container that runs a service.
+type Process struct {
+	PID            int // as the engine's machine counts
+	Decky, Service string
+}
+
+// settle is how long Watch gathers changes before it looks.
+const settle = 50 * time.Millisecond
+
+// Watch calls set with the processes of those containers that fleet.LabelWatch marks, at
+// once and whenever they have changed, until ctx ends, and then returns nil. An engine that
+// does not answer is waited for: its containers count as they were.
+func (r *Runtime) Watch(ctx context.Context, set func([]Process)) error {
+	var last []Process
+	known := false
+	for ctx.Err() == nil {
+		changes, failed := r.engine.changes(ctx)
+		for failure := error(nil); failure == nil && ctx.Err() == nil; {
+			now, err := r.processes(ctx)
+			if failure = err; err != nil {
+				break
+			}
+			if !known || !slices.Equal(now, last) {
+				set(slices.Clone(now))
+				last, known = now, true
+			}
+			select {
+			case <-ctx.Done():
+			case failure = <-failed:
+				failure = errors.Join(failure, ErrNoEngine)
+			case <-changes:
+				failure = pause(ctx, settle)
+			}
+		}
+		_ = pause(ctx, r.opt.Retry) // an end of ctx ends the loop
+	}
+	return nil
+}
+
+// pause waits for d. It returns an error when ctx ends first.
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
+}
+
+// processes lists what Watch tells, sorted.
+func (r *Runtime) processes(ctx context.Context) ([]Process, error) {
+	all, err := r.engine.containers(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var list []Process
+	for _, c := range all {
+		if !r.owns(c) || !c.running || c.labels[fleet.LabelWatch] == "" {
+			continue
+		}
+		d, err := r.engine.inspect(ctx, c.id)
+		switch {
+		case errors.Is(err, decnet.ErrNotFound):
+			continue
+		case err != nil:
+			return nil, err
+		case d.pid != 0:
+			list = append(list, Process{d.pid, c.labels[fleet.LabelDecky], c.labels[fleet.LabelService]})
+		}
+	}
+	return list, nil
+}
