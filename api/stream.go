@@ -132,6 +132,15 @@ func (s *server) follow(w http.ResponseWriter, r *http.Request, who caller) erro
 	if id, err := strconv.ParseInt(r.Header.Get("Last-Event-ID"), 10, 64); err == nil && id > 0 {
 		last = id
 	}
+	if last > 0 {
+		// An ID of another database would hide all that comes. What is newest is looked up
+		// first, so that nothing comes unseen in between.
+		newest, err := s.Store.MaxRecordID(r.Context())
+		if err != nil {
+			return err
+		}
+		last = min(last, newest)
+	}
 	if !s.tickets.open(who.ID) {
 		return errTooMany
 	}
@@ -154,13 +163,7 @@ func (s *server) follow(w http.ResponseWriter, r *http.Request, who caller) erro
 		}
 	}
 	if last > 0 {
-		newest, err := s.Store.MaxRecordID(r.Context())
-		if err != nil {
-			s.Hub.report(r.Context(), err)
-			out.interrupt(interrupted)
-			return nil
-		}
-		out.sent = min(last, newest) // an ID of another database would hide all that comes
+		out.sent = last
 		if !out.catchUp(r.Context()) {
 			return nil
 		}
