@@ -18,8 +18,8 @@
 // host. attribution says how src_ip was found:
 //
 //	pid-chain     an ancestor of the writer is the daemon of one connection
-//	ss-only       the container has one connection
-//	ss-ambiguous  it has several, and the first is given
+//	ss-only       the container has one connection, or had when it last had any, seconds ago
+//	ss-ambiguous  it has several, or had, and the first is given
 //	utmp-only     it has none, and utmp names who has logged in
 //	unknown       nobody was found
 package capture

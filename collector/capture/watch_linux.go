@@ -64,6 +64,8 @@ func (w *Watcher) watch(ctx context.Context, c Container) error {
 		defer cancel()
 		awaitEnd(ctx, pidfd)
 	})
+	at := &guests{pid: c.PID, port: portOf(c.Service)}
+	running.Go(func() { at.watch(ctx) })
 	queue := make(chan written, w.opt.Queue)
 	defer close(queue)
 	for range w.opt.Workers {
@@ -75,7 +77,7 @@ func (w *Watcher) watch(ctx context.Context, c Container) error {
 			}
 		})
 	}
-	return w.read(ctx, group, c, queue)
+	return w.read(ctx, group, c, at, queue)
 }
 
 // awaitEnd returns when a process has ended or ctx has.
@@ -130,7 +132,7 @@ func (o Options) covers(mount string) bool {
 }
 
 // read reads the events of a group until ctx ends.
-func (w *Watcher) read(ctx context.Context, group *os.File, c Container, queue chan<- written) error {
+func (w *Watcher) read(ctx context.Context, group *os.File, c Container, at *guests, queue chan<- written) error {
 	buf := make([]byte, 16<<10)
 	lost := &flood{w: w, c: c}
 	defer lost.tell(w.opt.Now())
@@ -160,14 +162,14 @@ func (w *Watcher) read(ctx context.Context, group *os.File, c Container, queue c
 			case mask&unix.FAN_Q_OVERFLOW != 0:
 				lost.add()
 			case fd >= 0:
-				w.arrived(c, os.NewFile(uintptr(fd), ""), int(pid), queue, lost)
+				w.arrived(c, at, os.NewFile(uintptr(fd), ""), int(pid), queue, lost)
 			}
 		}
 	}
 }
 
 // arrived takes a file that was written, and finds out at once who did it.
-func (w *Watcher) arrived(c Container, f *os.File, pid int, queue chan<- written, lost *flood) {
+func (w *Watcher) arrived(c Container, at *guests, f *os.File, pid int, queue chan<- written, lost *flood) {
 	name, err := os.Readlink("/proc/self/fd/" + strconv.Itoa(int(f.Fd())))
 	name = strings.TrimSuffix(name, " (deleted)")
 	info, err2 := f.Stat()
@@ -181,7 +183,7 @@ func (w *Watcher) arrived(c Container, f *os.File, pid int, queue chan<- written
 	if daemon.pid != 0 {
 		sockets = socketsOf(daemon.pid)
 	}
-	item.peers = peersOf(c.PID, portOf(c.Service))
+	item.peers = at.peers()
 	item.sessions = loginsOf(c.PID)
 	item.origin = attribute(daemon, sockets, item.peers, item.sessions)
 	select {
