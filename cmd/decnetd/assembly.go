@@ -145,7 +145,7 @@ func (f *upFlags) run(ctx context.Context, std streams, env func(string) string)
 		return err
 	}
 	if rt, ok := a.runtime.(containers); ok {
-		a.capture = capture.New(watched{rt.Runtime}, files, decnet.Tee(a.collector, a.others), capture.Options{Log: a.log})
+		a.capture = capture.New(watched(rt), files, decnet.Tee(a.collector, a.others), capture.Options{Log: a.log})
 	}
 	if err := a.deploy(ctx, f, env, show); err != nil {
 		return err
