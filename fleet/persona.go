@@ -51,7 +51,7 @@ type Persona struct {
 	Ports    []services.Port   `json:"ports,omitempty"` // to serve
 	Config   map[string]string `json:"config,omitempty"`
 
-	Beside []services.Served `json:"beside,omitempty"` // the other services of the decky
+	Beside []services.Served `json:"beside,omitempty"` // the other services of the decky, for one that lets clients inside
 	Quota  int64             `json:"quota,omitempty"`  // bytes of captured files to keep in PotArtifacts; 0: none
 
 	// For the holder of the address.

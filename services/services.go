@@ -48,6 +48,7 @@ type Info struct {
 	Ports     []Port
 	Keys      []Key // persona keys accepted in [decky.service]
 	Singleton bool  // once per fleet, no sockets
+	Inside    bool  // lets clients into the machine, where they see what else it serves
 }
 
 // Service is one honeypot. Its methods are safe for concurrent use.

@@ -234,6 +234,9 @@ func (f *lanFlags) compose(cmd *cobra.Command, opt compose.Options, output strin
 			return err
 		}
 	}
+	if opt.Init, err = initProgram(""); err != nil {
+		return err
+	}
 	doc, err := compose.New(registry, plan, opt)
 	if err != nil {
 		return err

@@ -59,7 +59,10 @@ func (t *translation) services(d decnet.Decky, distro fleet.Distro) {
 			t.fault(at, err)
 			continue
 		}
-		beside := slices.DeleteFunc(slices.Clone(served), func(s services.Served) bool { return s.Service == name })
+		var beside []services.Served // for nobody else: who is told is made anew when it changes
+		if svc.Info().Inside {
+			beside = slices.DeleteFunc(slices.Clone(served), func(s services.Served) bool { return s.Service == name })
+		}
 		s := t.service(at, d, distro, svc, ports[name], beside)
 		t.doc.Project.Services[s.Name] = s
 	}

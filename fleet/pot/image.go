@@ -32,10 +32,10 @@ func Find(given string) (string, error) {
 	return find(Executable)
 }
 
-// FindInit returns the path of Init: beside pot, the path that Find returned, or else where
-// Find looks, with the same error.
+// FindInit returns the path of Init: beside pot, the path that Find returned, unless that is
+// empty, or else where Find looks, with the same error.
 func FindInit(pot string) (string, error) {
-	if beside := filepath.Join(filepath.Dir(pot), Init); executable(beside) == nil {
+	if beside := filepath.Join(filepath.Dir(pot), Init); pot != "" && executable(beside) == nil {
 		return beside, nil
 	}
 	return find(Init)

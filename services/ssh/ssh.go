@@ -39,9 +39,10 @@ type Service struct{}
 // Info describes the service.
 func (Service) Info() services.Info {
 	return services.Info{
-		Name:  name,
-		Title: "OpenSSH server with a shell, SFTP and SCP",
-		Ports: []services.Port{{Network: "tcp", Number: 22}},
+		Name:   name,
+		Title:  "OpenSSH server with a shell, SFTP and SCP",
+		Ports:  []services.Port{{Network: "tcp", Number: 22}},
+		Inside: true,
 		Keys: append(login.Keys(pamDelay),
 			services.Key{Name: "version", Type: services.KeyString,
 				Doc: `what follows "SSH-2.0-" in the identification line; empty: as the distribution has it`},

@@ -42,9 +42,10 @@ type Service struct{}
 // Info describes the service.
 func (Service) Info() services.Info {
 	return services.Info{
-		Name:  name,
-		Title: "Telnet server with log-in and a shell",
-		Ports: []services.Port{{Network: "tcp", Number: 23}},
+		Name:   name,
+		Title:  "Telnet server with log-in and a shell",
+		Ports:  []services.Port{{Network: "tcp", Number: 23}},
+		Inside: true,
 		Keys: append(login.Keys(failDelay), services.Key{
 			Name: "telnetd", Type: services.KeyEnum, Default: autoDaemon,
 			Enum: []string{autoDaemon, inetutils, netkit, busybox},
