@@ -73,7 +73,7 @@ type Config struct {
 	// of net/http/pprof. nil: there are no such paths.
 	Profiling http.Handler
 
-	Timeout time.Duration    // longest time to answer, streams and downloads apart; 0: 30 s
+	Timeout time.Duration    // longest time to answer, streams and downloads apart; 0: a minute
 	Log     *slog.Logger     // nil: discarded
 	Now     func() time.Time // nil: time.Now
 }
@@ -125,7 +125,7 @@ func newHandler(cfg Config, pace pace) (http.Handler, error) {
 	if cfg.Audit == nil {
 		cfg.Audit = decnet.SinkFunc(func(decnet.Event) {})
 	}
-	cfg.Timeout = cmp.Or(cfg.Timeout, 30*time.Second)
+	cfg.Timeout = cmp.Or(cfg.Timeout, time.Minute)
 	s := &server{
 		Config:  cfg,
 		tokens:  tokens{secret: cfg.Secret, now: cfg.Now},

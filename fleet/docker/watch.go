@@ -25,28 +25,42 @@ const settle = 50 * time.Millisecond
 func (r *Runtime) Watch(ctx context.Context, set func([]Process)) error {
 	var last []Process
 	known := false
-	for ctx.Err() == nil {
-		changes, failed := r.engine.changes(ctx)
-		for failure := error(nil); failure == nil && ctx.Err() == nil; {
-			now, err := r.processes(ctx)
-			if failure = err; err != nil {
-				break
-			}
-			if !known || !slices.Equal(now, last) {
-				set(slices.Clone(now))
-				last, known = now, true
-			}
-			select {
-			case <-ctx.Done():
-			case failure = <-failed:
-				failure = errors.Join(failure, ErrNoEngine)
-			case <-changes:
-				failure = pause(ctx, settle)
-			}
+	tell := func(now []Process) {
+		if !known || !slices.Equal(now, last) {
+			set(slices.Clone(now))
+			last, known = now, true
 		}
-		_ = pause(ctx, r.opt.Retry) // an end of ctx ends the loop
+	}
+	for ctx.Err() == nil {
+		_ = r.watch(ctx, tell) // after a failure, and after an end of ctx, the loop decides
+		_ = pause(ctx, r.opt.Retry)
 	}
 	return nil
+}
+
+// watch calls tell with the processes at once and after every change, until ctx ends or the
+// engine fails.
+func (r *Runtime) watch(ctx context.Context, tell func([]Process)) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	changes, failed := r.engine.changes(ctx)
+	for {
+		now, err := r.processes(ctx)
+		if err != nil {
+			return err
+		}
+		tell(now)
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case err := <-failed:
+			return err
+		case <-changes:
+			if err := pause(ctx, settle); err != nil {
+				return err
+			}
+		}
+	}
 }
 
 // pause waits for d. It returns an error when ctx ends first.
