@@ -132,7 +132,7 @@ func TestImagesThatServicesBring(t *testing.T) {
 	if images := l.Docker(t, "images", "-aq"); images != "" {
 		t.Errorf("images are left: %s", images)
 	}
-	if after := l.left(t); after != before {
+	if after := l.settled(t, before); after != before {
 		t.Errorf("something is left:\n%s\nbefore it was\n%s", after, before)
 	}
 }
@@ -158,7 +158,7 @@ func TestBuildsThatFail(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), "build image decnet-http:") || !strings.Contains(err.Error(), c.says) {
 				t.Errorf("%v", err)
 			}
-			if after := l.left(t); after != before {
+			if after := l.settled(t, before); after != before {
 				t.Errorf("something was made:\n%s", after)
 			}
 		})

@@ -236,3 +236,14 @@ func (l lab) left(t testing.TB) string {
 	b.WriteString(l.Docker(t, "volume", "ls", "--format", "volume {{.Name}}"))
 	return b.String()
 }
+
+// settled returns what left does once that is before, which takes an engine a moment: it removes
+// the containers of builds that were cut off when it gets to it.
+func (l lab) settled(t testing.TB, before string) string {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(100 * time.Millisecond) {
+		if after := l.left(t); after == before || time.Now().After(deadline) {
+			return after
+		}
+	}
+}

@@ -244,7 +244,7 @@ func TestRepetitions(t *testing.T) {
 			if n := len(proxy.seen("/images/create")); n != 1 {
 				t.Errorf("%d attempts", n)
 			}
-			if l.left(t) != before {
+			if l.settled(t, before) != before {
 				t.Error("something was made")
 			}
 		})

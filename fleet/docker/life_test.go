@@ -23,7 +23,7 @@ func TestLife(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if l.left(t) != before {
+	if l.settled(t, before) != before {
 		t.Error("a plan changed something")
 	}
 	mustApply(t, r, f)
@@ -136,7 +136,7 @@ func TestLife(t *testing.T) {
 		}
 		mustApply(t, r, decnet.Fleet{}) // as good as Down
 		equal(t, "states", states(t, r), nil)
-		if after := l.left(t); after != before {
+		if after := l.settled(t, before); after != before {
 			t.Errorf("something is left:\n%s\nbefore it was\n%s", after, before)
 		}
 		mustDown(t, r) // of nothing

@@ -33,7 +33,7 @@ func (l lab) refused(t *testing.T, r *docker.Runtime, f decnet.Fleet, kind error
 			t.Errorf("error %v does not say %q", err, w)
 		}
 	}
-	if after := l.left(t); after != before {
+	if after := l.settled(t, before); after != before {
 		t.Errorf("something was made:\n%s\nbefore it was\n%s", after, before)
 	}
 }
@@ -156,7 +156,7 @@ func TestTwoFleets(t *testing.T) {
 	mustApply(t, red, f)
 	equal(t, "steps", redDone.take(), nil)
 	mustDown(t, red)
-	if after := l.left(t); after != before {
+	if after := l.settled(t, before); after != before {
 		t.Errorf("something is left:\n%s\nbefore it was\n%s", after, before)
 	}
 }
@@ -310,7 +310,7 @@ func TestIPvlan(t *testing.T) {
 		t.Errorf("what was asked for: %s", requests[0])
 	}
 	mustDown(t, r)
-	if after := l.left(t); after != before {
+	if after := l.settled(t, before); after != before {
 		t.Errorf("something is left:\n%s\nbefore it was\n%s", after, before)
 	}
 }

@@ -105,9 +105,7 @@ func TestWithEngine(t *testing.T) {
 	t.Run("teardown", func(t *testing.T) {
 		d.Stop(t)
 		command(t, "teardown", "--data", dir, "--all")
-		if after := host(t, engine); after != before {
-			t.Errorf("the host before:\n%s\nand after:\n%s", before, after)
-		}
+		daemontest.WaitFor(t, "the host as it was before", func() bool { return host(t, engine) == before })
 		if left, err := os.ReadDir("/run/netns"); err != nil || len(left) != 1 {
 			t.Errorf("namespaces: %v %v", left, err)
 		}
