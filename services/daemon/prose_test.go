@@ -27,11 +27,11 @@ func TestLines(t *testing.T) {
 }
 
 func TestCommandLines(t *testing.T) {
-	fields, ok := command("CMD uid=0 user=root src=1.2.3.4 pwd=/root/a b cmd=echo cmd= x\ny")
-	if !ok || fields[0] != decnet.F("command", "echo cmd= x\ny") || fields[3] != decnet.F("pwd", "/root/a b") {
+	fields, client, ok := command("CMD uid=0 user=root src=1.2.3.4 4711 pwd=/root/a b cmd=echo cmd= x\ny")
+	if !ok || client != "1.2.3.4 4711" || fields[0] != decnet.F("command", "echo cmd= x\ny") || fields[3] != decnet.F("pwd", "/root/a b") {
 		t.Errorf("%v %t", fields, ok)
 	}
-	if _, ok := command("CMD uid=0 cmd=x"); ok {
+	if _, _, ok := command("CMD uid=0 cmd=x"); ok {
 		t.Error("half a line was taken")
 	}
 }

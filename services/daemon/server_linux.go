@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -59,7 +61,7 @@ func New(env services.Env, service string, cfg services.Config) (services.Server
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", service, err)
 	}
-	return &server{env: env, program: p, policy: policy, processes: processes{waiting: make(map[int]chan struct{})}, visits: make(map[int]*visit)}, nil
+	return &server{env: env, program: p, policy: policy, processes: processes{waiting: make(map[int]chan struct{})}, visits: make(map[int]*visit), marks: make(map[string]chan struct{})}, nil
 }
 
 type server struct {
@@ -69,7 +71,8 @@ type server struct {
 	processes processes
 
 	mu     sync.Mutex
-	visits map[int]*visit // by the process of the daemon
+	visits map[int]*visit           // by the process of the daemon
+	marks  map[string]chan struct{} // of drains under way
 }
 
 // visit is one connection and the daemon that serves it.
@@ -127,6 +130,7 @@ func (s *server) handle(ctx context.Context, c *services.Session) error {
 		return err
 	}
 	defer s.forget(v)
+	defer s.drain()
 	raw, err := tcp.SyscallConn()
 	if err != nil {
 		return err
@@ -207,6 +211,20 @@ func (s *server) visit(pid int) (*visit, int) {
 		}
 	}
 	return nil, 0
+}
+
+// visitFrom returns the connection of a client, given as in SSH_CLIENT: "192.0.2.7 4711". nil
+// when there is none.
+func (s *server) visitFrom(client string) *visit {
+	host, port, _ := strings.Cut(client, " ")
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, v := range s.visits {
+		if from := v.Attacker; from.Addr().String() == host && strconv.Itoa(int(from.Port())) == port {
+			return v
+		}
+	}
+	return nil
 }
 
 // count tells the connection what the daemon has received and sent.

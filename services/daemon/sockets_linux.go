@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"io"
@@ -12,6 +13,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/decnet/decnet"
 )
 
 // The sockets of the machine that the first process serves, where systemd, nscd and
@@ -101,12 +104,57 @@ func (s *server) serveLog(ctx context.Context, name string) error {
 			}
 			return err
 		}
+		if s.drained(buf[:n]) {
+			continue
+		}
 		line := parseLine(buf[:n])
 		file.write(s.env.Now(), s.env.Identity.Hostname, line)
 		if pid := sender(oob[:m]); pid > 0 {
 			s.observe(line, pid)
 		}
 	}
+}
+
+// drain waits until the log service has heard all that was sent to it before, for a second
+// at most: what the programs of a connection said last belongs to it.
+func (s *server) drain() {
+	mark, heard := rand.Text(), make(chan struct{})
+	s.mu.Lock()
+	s.marks[mark] = heard
+	s.mu.Unlock()
+	defer func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		delete(s.marks, mark)
+	}()
+	c, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: logSocket, Net: "unixgram"})
+	if err != nil {
+		return // an intruder has removed it, and it is made anew
+	}
+	defer c.Close()
+	deadline := time.Now().Add(time.Second)
+	if c.SetWriteDeadline(deadline) != nil {
+		return
+	}
+	if _, err := c.Write([]byte(mark)); err != nil {
+		return
+	}
+	select {
+	case <-heard:
+	case <-time.After(time.Until(deadline)):
+	}
+}
+
+// drained reports whether a datagram is the mark of a drain, which then ends.
+func (s *server) drained(datagram []byte) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	heard, ok := s.marks[string(datagram)]
+	if ok {
+		close(heard)
+		delete(s.marks, string(datagram))
+	}
+	return ok
 }
 
 // sender returns the process that sent a datagram, as the kernel says.
@@ -126,16 +174,26 @@ func sender(oob []byte) int {
 // observe makes events of a line that a process wrote.
 func (s *server) observe(l logLine, pid int) {
 	v, depth := s.visit(pid)
-	if v == nil && l.tag == "bash" && l.pid > 0 {
-		v, depth = s.visit(l.pid) // logger has ended already; the shell that waits for it is left
+	var typed []decnet.Field
+	if l.tag == "bash" {
+		fields, client, ok := command(l.text)
+		if !ok {
+			return
+		}
+		if typed = fields; v == nil && l.pid > 0 {
+			v, depth = s.visit(l.pid) // logger has ended already
+		}
+		if v == nil {
+			v = s.visitFrom(client) // and so has the shell that waited for it
+		}
 	}
 	if v == nil {
 		return
 	}
 	switch {
 	case l.tag == "bash":
-		if fields, ok := command(l.text); ok && !strings.HasPrefix(fields[0].Value, sftpServer) { // that one is told as a subsystem
-			v.Emit("command", fields...)
+		if !strings.HasPrefix(typed[0].Value, sftpServer) { // that one is told as a subsystem
+			v.Emit("command", typed...)
 		}
 	case l.tag == "sshd" && depth <= 1:
 		v.mu.Lock()

@@ -3,7 +3,7 @@
 # Command accounting, see logger(1).
 if ! declare -F __acct_log > /dev/null; then
   __acct_log() {
-    builtin command /usr/bin/logger -S 65000 -p user.info -t bash -- "CMD uid=$UID user=$(builtin command /usr/bin/id -un) src=${SSH_CLIENT%% *} pwd=$PWD cmd=$1" 2>/dev/null
+    builtin command /usr/bin/logger -S 65000 -p user.info -t "bash[$$]" -- "CMD uid=$UID user=$(builtin command /usr/bin/id -un) src=${SSH_CLIENT% *} pwd=$PWD cmd=$1" 2>/dev/null
   }
   if [ -n "$BASH_EXECUTION_STRING" ]; then
     __acct_log "$BASH_EXECUTION_STRING"
