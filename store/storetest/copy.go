@@ -117,7 +117,8 @@ func testCopy(t *testing.T, from, to store.Repository) {
 	source, ok := from.(store.Exporter)
 	target, fine := to.(store.Importer)
 	if !ok || !fine {
-		t.Skip("the store is no Exporter or no Importer")
+		t.Log("the store is no Exporter or no Importer")
+		return // both roles are optional
 	}
 	Fill(t, from, 1200)
 	f := must(source.Figures(ctx))(t)
