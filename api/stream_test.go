@@ -44,7 +44,7 @@ func (f *fixture) watch(t testing.TB, path, token, lastID string) *viewer {
 	}
 	t.Cleanup(func() { resp.Body.Close() })
 	lines := bufio.NewScanner(resp.Body)
-	lines.Buffer(nil, 8<<20)
+	lines.Buffer(nil, 64<<20) // an event can tell of many records
 	return &viewer{t, resp, lines, cancel}
 }
 
