@@ -90,7 +90,7 @@ func TestLife(t *testing.T) {
 		f = fromINI(t, web, db)
 		mustApply(t, r, f)
 		equal(t, "steps", done.take(), []string{
-			"create container web-ftp", "remove container web-http", "remove container web-ssh", "replace container web-http", // which knows of ftp now
+			"create container web-ftp", "remove container web-ssh", // http is left alone: nobody sees ftp from inside of it
 		})
 		equal(t, "states", states(t, r), []string{"web/ftp=up", "web/http=up", "db/mysql=up", "db/redis=up"})
 		eventually(t, "ftp answers", func() bool { return l.answers(t, "10.99.0.10", 21) })
