@@ -189,6 +189,35 @@ func TestINIErrorsNameThePlaceAndWhatIsAccepted(t *testing.T) {
 	}
 }
 
+func TestFilesOfTheMachineAreForItsOperatorAlone(t *testing.T) {
+	t.Parallel()
+	web := newPot("web", tcp(80))
+	web.Keys = append(web.Keys, services.Key{Name: "files", Type: services.KeyPath})
+	reg, err := services.NewRegistry(web)
+	if err != nil {
+		t.Fatal(err)
+	}
+	there := t.TempDir()
+	document := func(dir string) []byte { return []byte("[a]\nservices = web\n[a.web]\nfiles = " + dir + "\n") }
+	kept, err := fleet.FromINI(reg, document(there), options())
+	if err != nil || kept.Deckies[0].Config["web"]["files"] != there {
+		t.Fatalf("the operator's own: %+v, %v", kept, err)
+	}
+	opt := options()
+	opt.NoFiles = true
+	for _, dir := range []string{there, there + "/missing"} {
+		_, err := fleet.FromINI(reg, document(dir), opt)
+		if want := "fleet: line 3: [a.web]: files names a file of the machine, which only its operator may: semantic"; err == nil || err.Error() != want {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+	opt.Existing = kept
+	f, err := fleet.FromINI(reg, []byte("[b]\nservices = web\n"), opt)
+	if err != nil || len(f.Deckies) != 2 || f.Deckies[0].Config["web"]["files"] != there {
+		t.Errorf("what the operator deployed does not stay: %+v, %v", f, err)
+	}
+}
+
 func TestLANNeedsASubnet(t *testing.T) {
 	t.Parallel()
 	opt := options()
