@@ -233,6 +233,9 @@ func (doc *iniDocument) readCustoms(p *planner) (map[string]Custom, error) {
 		if _, err := p.reg.Lookup(c.Name); err == nil {
 			return nil, fmt.Errorf("fleet: %s: there is a service called %s already: %w", s.at(""), c.Name, decnet.ErrSemantic)
 		}
+		if err := checkCustomName(c.Name); err != nil {
+			return nil, fmt.Errorf("fleet: %s: %w", s.at(""), err)
+		}
 		reg, err := p.reg.With(c)
 		if err != nil {
 			return nil, fmt.Errorf("fleet: %s: name %q is not made of a-z, 0-9, _ and -: %w", s.at(""), c.Name, decnet.ErrSemantic)

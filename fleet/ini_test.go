@@ -297,6 +297,24 @@ func TestW29_ExplicitAddressesAreChecked(t *testing.T) {
 	}
 }
 
+func TestW18_NoImageSpeaksForDECNET(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"audit", "mutator", "collector", "sniffer", "prober", "correlator", "egress", "decnet"} {
+		reg, err := services.NewRegistry(newPot("ssh", tcp(22))) // one that has no such service
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = fleet.FromINI(reg, []byte("[a]\nservices = "+name+"\n[custom-"+name+"]\nbinary = example/image\n"), options())
+		if !errors.Is(err, decnet.ErrSemantic) || !strings.Contains(err.Error(), "line 3: [custom-"+name+"]: events of the service "+name+" are DECNET's own") {
+			t.Errorf("%s: %v", name, err)
+		}
+		f := decnet.Fleet{Deckies: []decnet.Decky{{Name: "a", Services: []string{name}, Config: map[string]map[string]string{name: {"binary": "example/image"}}}}}
+		if _, err := fleet.WithCustom(reg, f); !errors.Is(err, decnet.ErrSemantic) {
+			t.Errorf("%s in a document: %v", name, err)
+		}
+	}
+}
+
 func TestW30_CustomServicesTravelInTheFleetDocument(t *testing.T) {
 	t.Parallel()
 	f := mustINI(t, "[custom-billing]\nbinary = example/billing:3\nexec = /run.sh -v\nports = 8081, 9000/udp\n"+
