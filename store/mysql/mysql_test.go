@@ -21,7 +21,8 @@ func TestMain(m *testing.M) {
 	var err error
 	// Whatever the server does by default, the store does what it should.
 	server, err = mysqltest.Start("--default-time-zone=+05:45", "--sql-mode=ANSI_QUOTES,NO_BACKSLASH_ESCAPES,PIPES_AS_CONCAT",
-		"--transaction-isolation=READ-UNCOMMITTED", "--character-set-server=latin1", "--collation-server=latin1_swedish_ci")
+		"--transaction-isolation=READ-UNCOMMITTED", "--character-set-server=latin1", "--collation-server=latin1_swedish_ci",
+		"--max-allowed-packet=16M")
 	if err != nil && !errors.Is(err, mysqltest.ErrMissing) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
