@@ -113,6 +113,11 @@ func (f *upFlags) run(ctx context.Context, std streams, env func(string) string)
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
+	return onlyHere(ctx, db, src.String(), f.data, func(ctx context.Context) error { return f.system(ctx, std, env, registry, secret, db) })
+}
+
+// system makes the parts on a store that is ours alone and runs them until ctx ends.
+func (f *upFlags) system(ctx context.Context, std streams, env func(string) string, registry *services.Registry, secret []byte, db store.Repository) error {
 	users, err := db.Users(ctx)
 	if err != nil {
 		return err
