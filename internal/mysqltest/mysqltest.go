@@ -61,8 +61,11 @@ func Start(args ...string) (*Server, error) {
 	if os.Getenv(Variable) == "mysql" {
 		return StartMySQL(args...)
 	}
-	return start(mariaDB{}, "root", args)
+	return StartMariaDB(args...)
 }
+
+// StartMariaDB is Start with a server of MariaDB.
+func StartMariaDB(args ...string) (*Server, error) { return start(mariaDB{}, "root", args) }
 
 // StartMySQL is Start with a server of MySQL.
 func StartMySQL(args ...string) (*Server, error) { return start(mySQL{}, "root", args) }
