@@ -13,8 +13,11 @@ import (
 
 // onlyHere calls f while this is the only decnetd up on the database, whatever their data
 // directories and machines are: each has a spool, a fleet and positions of its own there.
-func onlyHere(ctx context.Context, db store.Repository, place, data string, f func(context.Context) error) error {
-	err := lease.Hold(ctx, db, lease.Options{Holder: holder(data), Process: thisProcess(), Alive: alive}, func(ctx context.Context) error {
+func onlyHere(ctx context.Context, db store.Repository, place, data string, show *progress, f func(context.Context) error) error {
+	opts := lease.Options{Holder: holder(data), Process: thisProcess(), Alive: alive, Waiting: func(holder string) {
+		show.say(fmt.Sprintf("database %s: waiting to see whether it is still in use by %s", place, holder))
+	}}
+	err := lease.Hold(ctx, db, opts, func(ctx context.Context) error {
 		lost := func() bool { return errors.Is(context.Cause(ctx), lease.ErrLost) }
 		closed := make(chan struct{})
 		stop := context.AfterFunc(ctx, func() {

@@ -61,6 +61,9 @@ type Options struct {
 	// Term is how long others watch a lease that does not change before they take it; it is
 	// renewed four times as often. All processes must have the same. 0: DefaultTerm.
 	Term time.Duration
+
+	// Waiting, unless nil, is called once when a lease that somebody holds is watched.
+	Waiting func(holder string)
 }
 
 // document is what the store keeps; null: the lease was given back.
@@ -148,6 +151,9 @@ func (l *lease) take(ctx context.Context) error {
 		switch {
 		case since.IsZero():
 			seen, since = text, time.Now()
+			if !free && l.opts.Waiting != nil {
+				l.opts.Waiting(holder.Holder)
+			}
 		case !free && !bytes.Equal(seen, text):
 			return &HeldError{holder.Holder}
 		}

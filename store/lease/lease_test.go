@@ -107,12 +107,13 @@ func TestSilentHolder(t *testing.T) {
 	}
 	began := time.Now()
 	const short = 400 * time.Millisecond
-	opts := lease.Options{Term: short, Alive: func(string) bool { return true }}
+	var waiting []string
+	opts := lease.Options{Term: short, Alive: func(string) bool { return true }, Waiting: func(holder string) { waiting = append(waiting, holder) }}
 	if err := lease.Hold(t.Context(), db, opts, idle); !errors.Is(err, errWork) {
 		t.Fatal(err)
 	}
-	if took := time.Since(began); took < short {
-		t.Errorf("waited for %s", took)
+	if took := time.Since(began); took < short || len(waiting) != 1 || waiting[0] != "eve" {
+		t.Errorf("waited for %s and %q", took, waiting)
 	}
 }
 
