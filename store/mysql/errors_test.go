@@ -230,6 +230,10 @@ func TestLocked(t *testing.T) {
 func TestDeadlock(t *testing.T) {
 	t.Parallel()
 	dsn := database(t)
+	place, err := mysql.ParseDSN(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
 	db := open(t, dsn)
 	defer db.Close()
 	if _, err := db.Ingest(t.Context(), numbered(0, 20)); err != nil {
@@ -272,7 +276,7 @@ func TestDeadlock(t *testing.T) {
 		case <-tick.C:
 		}
 		if err := direct.QueryRowContext(t.Context(), "SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'"+
-			" AND trx_mysql_thread_id IN (SELECT id FROM information_schema.processlist WHERE db = DATABASE())").Scan(&waiting); err != nil {
+			" AND trx_mysql_thread_id IN ("+connections()+")", place.Database).Scan(&waiting); err != nil {
 			t.Fatal(err)
 		}
 	}
