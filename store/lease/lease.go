@@ -32,7 +32,7 @@ const Key = "lease"
 const DefaultTerm = 20 * time.Second
 
 // giveBackTime bounds how long Hold tries to give the lease back.
-const giveBackTime = 2 * time.Second
+const giveBackTime = time.Second
 
 // ErrLost is the cause of the end of the context that Hold has made, when another holds the
 // lease or the store was emptied.
