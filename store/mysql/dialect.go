@@ -62,7 +62,9 @@ const (
 	errShutdown           = 1053
 	errReadOnly           = 1290
 	errReadOnlyMode       = 1836
-	errKilled             = 1927
+	errKilled             = 1927 // of MariaDB
+	errSessionKilled      = 3169 // of MySQL
+	errIdle               = 4031 // of MySQL: the server has closed a connection that nobody used
 	errAccessDenied       = 1045
 	errDatabaseDenied     = 1044
 	errTableDenied        = 1142
@@ -101,7 +103,7 @@ func (dialect) Lost(err error) bool {
 		return true
 	}
 	switch number(err) {
-	case errShutdown, errKilled:
+	case errShutdown, errKilled, errSessionKilled, errIdle:
 		return true
 	}
 	return false
