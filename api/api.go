@@ -61,7 +61,7 @@ type Config struct {
 	Auth      Authenticator   // nil: the accounts of the store, who log in at /auth/login
 	Artifacts Artifacts       // nil: no artifact is ever found
 	Hub       *Hub            // feeds /stream; nil: /stream answers 404
-	Health    func() []Worker // nil: the database alone decides
+	Health    func() []Worker // further parts of the system; nil: the database, Hub and Jobs alone decide
 	Jobs      *Jobs           // deploys and mutates; nil: both answer 503
 	Audit     decnet.Sink     // takes an event for each change; nil: nobody is told
 	Origins   []string        // browser origins that may call the API, "*": all; none: same origin only

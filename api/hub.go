@@ -50,9 +50,12 @@ type Hub struct {
 	wake  chan struct{}
 	fresh chan struct{} // records were broadcast
 
-	mu   sync.Mutex
-	last int64 // ID of the last record that was broadcast
-	subs map[*subscription]struct{}
+	mu      sync.Mutex
+	last    int64 // ID of the last record that was broadcast
+	subs    map[*subscription]struct{}
+	running bool
+	ended   bool
+	failure error // of the last read of records
 
 	newest struct { // statistics that streams begin with
 		sync.Mutex
@@ -164,11 +167,13 @@ func (h *Hub) watchers() int {
 // fails is asked again at the next Wake or within ten seconds.
 func (h *Hub) Run(ctx context.Context) error {
 	defer h.endStreams()
-	if last, err := h.store.MaxRecordID(ctx); err == nil {
-		h.mu.Lock()
+	last, err := h.store.MaxRecordID(ctx)
+	h.mu.Lock()
+	h.running, h.failure = true, err
+	if err == nil {
 		h.last = last
-		h.mu.Unlock()
 	}
+	h.mu.Unlock()
 	var overviews sync.WaitGroup
 	defer overviews.Wait()
 	overviews.Go(func() { h.broadcastOverviews(ctx) })
@@ -186,6 +191,23 @@ func (h *Hub) Run(ctx context.Context) error {
 			pause(ctx, time.Duration(10*h.watchers())*perViewer)
 		}
 	}
+}
+
+// Err says why streams are told of nothing at present, such as that Run does not run or that
+// the store cannot be read; nil: all is well.
+func (h *Hub) Err() error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if err := idle(h.running, h.ended); err != nil {
+		return err
+	}
+	return h.failure
+}
+
+func (h *Hub) note(err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.failure = err
 }
 
 // pause returns after d, or when ctx has ended.
@@ -226,6 +248,7 @@ func (h *Hub) broadcastOverviews(ctx context.Context) {
 func (h *Hub) endStreams() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.running, h.ended = false, true
 	for s := range h.subs {
 		delete(h.subs, s)
 		close(s.frames)
@@ -239,18 +262,18 @@ func (h *Hub) broadcastNew(ctx context.Context) bool {
 	from, watched := h.last, len(h.subs) > 0
 	h.mu.Unlock()
 	if !watched {
-		if last, err := h.store.MaxRecordID(ctx); err == nil {
-			h.mu.Lock()
-			if len(h.subs) == 0 { // nobody came meanwhile who counts on the records in between
-				h.last = last
-			}
-			h.mu.Unlock()
+		last, err := h.store.MaxRecordID(ctx)
+		h.note(err)
+		h.mu.Lock()
+		if err == nil && len(h.subs) == 0 { // nobody came meanwhile who counts on the records in between
+			h.last = last
 		}
+		h.mu.Unlock()
 		return false
 	}
 	for any := false; ; any = true {
 		records, err := h.store.Records(ctx, after(store.Filter{}, from))
-		if err != nil {
+		if h.note(err); err != nil {
 			h.report(ctx, err)
 			return any
 		}

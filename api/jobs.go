@@ -47,9 +47,10 @@ type Jobs struct {
 	now      func() time.Time
 	queue    chan *job
 
-	mu    sync.Mutex
-	list  []*job // oldest first
-	ended bool   // no more are carried out
+	mu      sync.Mutex
+	list    []*job // oldest first
+	running bool
+	ended   bool // no more are carried out
 }
 
 // NewJobs returns Jobs that operator carries out. Streams of hub, unless it is nil, tell how
@@ -95,11 +96,14 @@ const (
 func (j *Jobs) Run(ctx context.Context) error {
 	var running sync.WaitGroup
 	defer running.Wait()
+	j.mu.Lock()
+	j.running = true
+	j.mu.Unlock()
 	for {
 		select {
 		case <-ctx.Done():
 			j.mu.Lock()
-			j.ended = true
+			j.running, j.ended = false, true
 			j.mu.Unlock()
 			for {
 				select {
@@ -113,6 +117,24 @@ func (j *Jobs) Run(ctx context.Context) error {
 			running.Go(func() { j.carryOut(ctx, one) })
 		}
 	}
+}
+
+// Err says why no jobs are carried out at present; nil: they are.
+func (j *Jobs) Err() error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return idle(j.running, j.ended)
+}
+
+// idle says why a part of the system does nothing.
+func idle(running, ended bool) error {
+	switch {
+	case ended:
+		return errors.New("stopped")
+	case !running:
+		return errors.New("not started")
+	}
+	return nil
 }
 
 func (j *Jobs) carryOut(ctx context.Context, one *job) {

@@ -3,9 +3,11 @@ package main
 import (
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -81,8 +83,18 @@ func TestUpChangesThroughTheAPI(t *testing.T) {
 	if status, text := c.ask(t, "POST", "/deckies/cache/mutate", ""); status != http.StatusOK || strings.HasSuffix(text, "has now redis\"}\n") {
 		t.Errorf("mutate: %d %s", status, text)
 	}
-	if status, text := c.ask(t, "GET", "/health", ""); status != http.StatusOK {
+	var health struct {
+		Status     string
+		Components map[string]any
+	}
+	if status, text := c.ask(t, "GET", "/health", ""); status != http.StatusOK || json.Unmarshal([]byte(text), &health) != nil {
 		t.Errorf("health: %d %s", status, text)
+	}
+	delete(health.Components, "sniffer_worker") // where the privilege is there
+	if got, want := slices.Sorted(maps.Keys(health.Components)), []string{
+		"attacker_worker", "collector_worker", "database", "fleet", "ingestion_worker", "job_runner", "live_stream", "mutator",
+	}; !slices.Equal(got, want) {
+		t.Errorf("health tells of %q, want %q", got, want)
 	}
 	d.stop(t)
 

@@ -400,6 +400,10 @@ func (a *assembly) health() []api.Worker {
 		{Name: "collector_worker", Critical: true, Err: a.collector.Status().Err},
 		{Name: "ingestion_worker", Critical: true, Err: a.ingester.Status().Err},
 		{Name: "attacker_worker", Err: a.profiler.Err()},
+		{Name: "mutator", Err: a.mutator.Err()},
+	}
+	if a.prober != nil {
+		workers = append(workers, api.Worker{Name: "prober"})
 	}
 	if running, err := a.watcher.status(); running {
 		workers = append(workers, api.Worker{Name: "sniffer_worker", Err: err})
