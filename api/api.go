@@ -27,6 +27,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"golang.org/x/crypto/bcrypt"
@@ -65,6 +66,11 @@ type Config struct {
 	Jobs      *Jobs           // deploys and mutates; nil: both answer 503
 	Audit     decnet.Sink     // takes an event for each change; nil: nobody is told
 	Origins   []string        // browser origins that may call the API, "*": all; none: same origin only
+
+	// Proxies are the networks of reverse proxies in front of this interface. Requests that
+	// come from there are taken for those of the client that the header X-Forwarded-For
+	// names, which limits of log-ins and audit events go by. None: no header is believed.
+	Proxies []netip.Prefix
 
 	// Developer serves /openapi.json to everybody instead of to those who are logged in,
 	// and lets administrators delete all that was collected.
