@@ -374,6 +374,12 @@ func recordsText(records []store.Record) []byte {
 	return messageText("logs", logRows(records), records[len(records)-1].ID)
 }
 
+// envelope is the JSON of every message.
+type envelope struct {
+	Type string `json:"type"`
+	Data any    `json:"data"`
+}
+
 // messageText is one server-sent event; the ID 0 is none.
 func messageText(typ string, data any, id int64) []byte {
 	var text bytes.Buffer
@@ -382,7 +388,7 @@ func messageText(typ string, data any, id int64) []byte {
 		fmt.Fprintf(&text, "id: %d\n", id)
 	}
 	text.WriteString("data: ")
-	if err := json.NewEncoder(&text).Encode(map[string]any{"type": typ, "data": data}); err != nil { // rows are made of strings and numbers
+	if err := json.NewEncoder(&text).Encode(envelope{typ, data}); err != nil { // rows are made of strings and numbers
 		panic(err)
 	}
 	text.WriteByte('\n') // after that of Encode
