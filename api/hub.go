@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -280,7 +279,7 @@ func (h *Hub) broadcastNew(ctx context.Context) bool {
 		if len(records) == 0 {
 			return any
 		}
-		h.broadcast(h.recordsFrame(ctx, records))
+		h.broadcast(recordsFrame(records))
 		from = records[len(records)-1].ID
 		if len(records) < hubBatch {
 			return true // what was committed meanwhile wakes the hub again
@@ -298,22 +297,26 @@ func after(f store.Filter, id int64) store.Filter {
 }
 
 // recordsFrame tells of records that follow each other.
-func (h *Hub) recordsFrame(ctx context.Context, records []store.Record) frame {
-	first, last := records[0].ID, records[len(records)-1].ID
-	return frame{first: first, last: last, text: recordsText(records), filtered: filtered(func(f store.Filter) ([]byte, error) {
-		found, err := h.store.Records(ctx, after(f, first-1))
-		if err != nil {
-			return nil, err
-		}
-		beyond := slices.IndexFunc(found, func(r store.Record) bool { return r.ID > last })
-		if beyond >= 0 {
-			found = found[:beyond]
-		}
-		if len(found) == 0 {
-			return nil, nil
-		}
-		return recordsText(found), nil
-	}).once()}
+func recordsFrame(records []store.Record) frame {
+	return frame{
+		first: records[0].ID, last: records[len(records)-1].ID, text: recordsText(records),
+		filtered: filtered(func(f store.Filter) ([]byte, error) {
+			match, err := f.Matcher()
+			if err != nil {
+				return nil, err
+			}
+			var found []store.Record
+			for i := range records {
+				if match(&records[i]) {
+					found = append(found, records[i])
+				}
+			}
+			if len(found) == 0 {
+				return nil, nil
+			}
+			return recordsText(found), nil
+		}).once(),
+	}
 }
 
 // overview makes the statistics and the histogram of f. Unless all is set, the histogram is
