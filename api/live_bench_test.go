@@ -10,6 +10,7 @@ import (
 	"math"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"path/filepath"
 	"strconv"
@@ -22,6 +23,7 @@ import (
 	"github.com/decnet/decnet/api"
 	"github.com/decnet/decnet/collector"
 	"github.com/decnet/decnet/collector/ingest"
+	"github.com/decnet/decnet/correlate/profile"
 	"github.com/decnet/decnet/internal/mysqltest"
 	"github.com/decnet/decnet/store"
 	"github.com/decnet/decnet/store/mysql"
@@ -30,8 +32,8 @@ import (
 
 // BenchmarkEventToViewer measures how long an event takes from the sink of a honeypot, by way
 // of the spool, the store and the hub, until a client has the whole server-sent event that
-// tells of it, while 1,000 events a second arrive for five seconds. Every event counts once
-// for each viewer.
+// tells of it, while 1,000 events a second arrive for five seconds and are folded into
+// profiles. Every event counts once for each viewer.
 func BenchmarkEventToViewer(b *testing.B) {
 	for _, kind := range []string{"sqlite", "mariadb"} {
 		b.Run(kind, func(b *testing.B) {
@@ -83,26 +85,30 @@ func eventToViewer(b *testing.B, db store.Repository, viewers int) {
 		b.Fatal(err)
 	}
 	hub := api.NewHub(db, nil, nil)
-	h, err := api.New(api.Config{Store: db, Auth: new(badges), Hub: hub})
+	h, err := api.NewPaced(api.Config{Store: db, Secret: secret, Hub: hub}, patient)
 	if err != nil {
 		b.Fatal(err)
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		b.Fatal(err)
-	}
-	server := &http.Server{Handler: h}
-	go server.Serve(listener)
-	b.Cleanup(func() { server.Close() })
+	f := &fixture{Server: httptest.NewServer(http.StripPrefix("/api/v1", h))}
+	b.Cleanup(f.Close)
 	run(b, hub.Run)
-	run(b, ingest.New(db, collector.Records(base), ingest.Options{OnCommit: func(int64) { hub.Wake() }}).Run)
+	profiler := profile.New(db, profile.Options{})
+	run(b, profiler.Run)
+	run(b, ingest.New(db, collector.Records(base), ingest.Options{OnCommit: func(int64) { profiler.Wake(); hub.Wake() }}).Run)
 	run(b, func(ctx context.Context) error { return spool.Run(ctx) })
 
 	clock := &arrivals{start: time.Now()}
 	var all []*liveViewer
+	var token string
 	for i := range viewers {
-		v := newLiveViewer(b, listener.Addr().String(), fmt.Sprintf("viewer%d", i), clock)
-		all = append(all, v)
+		if i%50 == 0 {
+			name := fmt.Sprintf("user%d", i)
+			if _, err := db.CreateUser(b.Context(), store.User{Username: name, PasswordHash: quickHash(b, name), Role: store.RoleViewer}); err != nil {
+				b.Fatal(err)
+			}
+			token = f.login(b, name, name)
+		}
+		all = append(all, newLiveViewer(b, f.Listener.Addr().String(), token, clock))
 	}
 	for _, v := range all {
 		go v.follow()
@@ -168,13 +174,13 @@ type liveViewer struct {
 }
 
 // newLiveViewer opens a stream and returns when it is followed.
-func newLiveViewer(b *testing.B, addr, name string, clock *arrivals) *liveViewer {
+func newLiveViewer(b *testing.B, addr, token string, clock *arrivals) *liveViewer {
 	conn, err := net.Dial("tcp", addr)
 	if err != nil {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { conn.Close() })
-	fmt.Fprintf(conn, "GET /stream HTTP/1.1\r\nHost: api\r\nX-Badge: %s\r\n\r\n", name)
+	fmt.Fprintf(conn, "GET /api/v1/stream HTTP/1.1\r\nHost: api\r\nAuthorization: Bearer %s\r\n\r\n", token)
 	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil || resp.StatusCode != http.StatusOK {
 		b.Fatal(resp, err)
@@ -185,7 +191,7 @@ func newLiveViewer(b *testing.B, addr, name string, clock *arrivals) *liveViewer
 		if err != nil {
 			b.Fatal(err)
 		}
-		if bytes.HasPrefix(line, []byte(`data: {"type":"histogram"`)) || bytes.Contains(line, []byte(`"type":"histogram"`)) {
+		if bytes.HasPrefix(line, []byte(`data: {"type":"histogram"`)) {
 			return v
 		}
 	}
