@@ -85,7 +85,7 @@ func TestOneAtATime(t *testing.T) {
 	if err := lease.Hold(t.Context(), db, opts, idle); !errors.Is(err, errWork) {
 		t.Error(err)
 	}
-	if err := db.SetState(t.Context(), lease.Key, []byte(`{"id":"x","holder":"eve","process":"1"}`)); err != nil {
+	if err := db.SetState(t.Context(), lease.Key, []byte(`{"store":{"id":"x","holder":"eve","process":"1"}}`)); err != nil {
 		t.Fatal(err)
 	}
 	gone = true
@@ -97,12 +97,68 @@ func TestOneAtATime(t *testing.T) {
 	}
 }
 
+// TestRoles: roles are held by one each, several at once or none of them, and holders of
+// different roles renew side by side and leave each other's alone.
+func TestRoles(t *testing.T) {
+	t.Parallel()
+	db := open(t)
+	const short = 400 * time.Millisecond
+	roles := func(holder string, term time.Duration, roles ...string) lease.Options {
+		return lease.Options{Holder: holder, Roles: roles, Term: term}
+	}
+	err := lease.Hold(t.Context(), db, roles("ada", short, "api"), func(ctx context.Context) error {
+		return lease.Hold(ctx, db, roles("bob", short, "profile", "spool"), func(ctx context.Context) error {
+			var held *lease.HeldError
+			err := lease.Hold(ctx, db, roles("eve", term, "fleet", "spool"), idle)
+			if !errors.As(err, &held) || held.Role != "spool" || held.Holder != "bob" {
+				t.Errorf("a second holder: %v", err)
+			}
+			if text, err := db.State(ctx, lease.Key); err != nil {
+				t.Error(err)
+			} else if err := db.SwapState(ctx, lease.Key, text, append([]byte(`{"fleet":{"id":"x","holder":"mallory"},`), text[1:]...)); err != nil && !errors.Is(err, decnet.ErrConflict) {
+				t.Error(err)
+			}
+			if err := lease.Hold(ctx, db, roles("eve", short, "fleet", "spool"), idle); !errors.As(err, &held) || held.Holder != "bob" {
+				t.Errorf("one of two holders says nothing: %v", err)
+			}
+			if err := lease.Hold(ctx, db, roles("eve", short, "fleet"), idle); !errors.Is(err, errWork) {
+				t.Errorf("a role whose holder says nothing, which the refused one asked for too: %v", err)
+			}
+			for seen := 0; seen < 5; {
+				text, err := db.State(ctx, lease.Key)
+				if err != nil {
+					return err
+				}
+				var doc map[string]struct {
+					Renewed int `json:"renewed"`
+				}
+				if err := json.Unmarshal(text, &doc); err != nil {
+					return err
+				}
+				seen = min(doc["api"].Renewed, doc["profile"].Renewed, doc["spool"].Renewed)
+				select {
+				case <-ctx.Done():
+					return context.Cause(ctx)
+				case <-time.After(short / 10):
+				}
+			}
+			return errWork
+		})
+	})
+	if !errors.Is(err, errWork) || errors.Is(err, lease.ErrLost) {
+		t.Error(err)
+	}
+	if text, err := db.State(t.Context(), lease.Key); err != nil || string(text) != "{}" {
+		t.Errorf("afterwards the leases are %s, %v", text, err)
+	}
+}
+
 // TestSilentHolder: a holder of whom nobody knows anything, and who does nothing for a term,
 // loses the lease.
 func TestSilentHolder(t *testing.T) {
 	t.Parallel()
 	db := open(t)
-	if err := db.SetState(t.Context(), lease.Key, []byte(`{"id":"x","holder":"eve"}`)); err != nil {
+	if err := db.SetState(t.Context(), lease.Key, []byte(`{"store":{"id":"x","holder":"eve"}}`)); err != nil {
 		t.Fatal(err)
 	}
 	began := time.Now()
@@ -121,7 +177,7 @@ func TestSilentHolder(t *testing.T) {
 func TestLost(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ document, says string }{
-		"taken":      {`{"id":"x","holder":"eve"}`, "the store is no longer ours: it is in use by eve"},
+		"taken":      {`{"store":{"id":"x","holder":"eve"}}`, "the store is no longer ours: it is in use by eve"},
 		"given back": {"null", "the store is no longer ours: it was reset"},
 	} {
 		t.Run(name, func(t *testing.T) {
