@@ -2,7 +2,7 @@
 // events, bounties, attackers, artifacts, a live stream and health, as net/http handlers.
 //
 //	h, err := api.New(api.Config{Store: db, Secret: secret})
-//	mux.Handle("/api/v1/", http.StripPrefix("/api/v1", h))
+//	http.ListenAndServe("127.0.0.1:8000", api.Mount("/api/v1", h))
 //
 // Errors are JSON objects {"detail": "…"}. What went wrong inside is logged and never sent.
 // [Document] describes every path, and the interface serves it at /openapi.json.

@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/http/pprof"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -39,8 +38,9 @@ import (
 	"github.com/decnet/decnet/store/retention"
 )
 
-// assembly is the whole system in one process. This is the place to start from for a
-// daemon of your own: another registry, another store, another sink beside the collector.
+// assembly is the system, or those parts of it that one process has; the others are nil. This
+// is the place to start from for a daemon of your own: another registry, another store,
+// another sink beside the collector.
 type assembly struct {
 	registry  *services.Registry
 	db        store.Repository
@@ -53,6 +53,8 @@ type assembly struct {
 	capture   *capture.Watcher   // of files in containers; nil where there are none
 	watcher   *watcher
 	ingester  *ingest.Ingester
+	audit     *collector.Collector // of what operators do, where another process has the spool
+	audits    *ingest.Ingester
 	profiler  *profile.Profiler
 	keeper    *retention.Keeper // nil when everything is kept
 	hub       *api.Hub
@@ -92,34 +94,19 @@ func (f *upFlags) run(ctx context.Context, std streams, env func(string) string)
 	if _, err := f.plan(registry, last.Fleet); err != nil {
 		return err // before anything is changed
 	}
-	if err := makeData(f.data); err != nil {
-		return err
-	}
-	lock, err := lockData(f.data)
-	if err != nil {
-		return err
-	}
-	defer lock.Close()
+	show := newProgress(std.err)
+	defer show.end()
+	return f.alone(ctx, "up", allRoles, show, func(ctx context.Context, db store.Repository) error {
+		return f.system(ctx, std, show, env, registry, db)
+	})
+}
+
+// system makes the parts on a store that is ours alone and runs them until ctx ends.
+func (f *upFlags) system(ctx context.Context, std streams, show *progress, env func(string) string, registry *services.Registry, db store.Repository) error {
 	secret, err := tokenSecret(f.data, env)
 	if err != nil {
 		return err
 	}
-	src, err := f.source()
-	if err != nil {
-		return err
-	}
-	db, err := src.Open(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, db.Close()) }()
-	show := newProgress(std.err)
-	defer show.end()
-	return onlyHere(ctx, db, src.String(), f.data, show, func(ctx context.Context) error { return f.system(ctx, std, show, env, registry, secret, db) })
-}
-
-// system makes the parts on a store that is ours alone and runs them until ctx ends.
-func (f *upFlags) system(ctx context.Context, std streams, show *progress, env func(string) string, registry *services.Registry, secret []byte, db store.Repository) error {
 	users, err := db.Users(ctx)
 	if err != nil {
 		return err
@@ -143,8 +130,8 @@ func (f *upFlags) system(ctx context.Context, std streams, show *progress, env f
 		return err
 	}
 	defer closeSink()
-	if a.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", f.api); err != nil {
-		return fmt.Errorf("--api: %w", err) // before anything is deployed
+	if err := a.listen(ctx, f.serverFlags); err != nil {
+		return err // before anything is deployed
 	}
 	if err := a.newRuntime(ctx, f, sink, files, show); err != nil {
 		return err
@@ -159,15 +146,8 @@ func (f *upFlags) system(ctx context.Context, std streams, show *progress, env f
 		Sink: sink, Grace: f.mutation.grace, Seen: func(now decnet.Fleet) { a.watcher.known.Set(now.Deckies) },
 	})
 	show.end()
-	a.jobs = api.NewJobs(a.operator(), a.hub, a.log, nil)
-	proxies, err := f.trusted()
-	if err != nil {
-		return err
-	}
-	if err := a.newServer(api.Config{
-		Store: db, Secret: secret, Artifacts: files, Hub: a.hub, Health: a.health, Jobs: a.jobs, Audit: a.sensors, Log: a.log, Origins: list(env("DECNET_CORS_ORIGINS")), Proxies: proxies,
-		Developer: env("DECNET_DEVELOPER") == "true", Profiling: profiling(env),
-	}); err != nil {
+	a.jobs = api.NewJobs(a.operator(a.mutator), a.hub, a.log, nil)
+	if err := a.newServer(f.serverFlags, api.Config{Secret: secret, Artifacts: files, Audit: a.sensors}, env); err != nil {
 		return err
 	}
 	if f.runtime == runtimeLAN {
@@ -203,17 +183,9 @@ func (a *assembly) release() {
 
 // collect makes everything between a honeypot's event and the store.
 func (a *assembly) collect(ctx context.Context, f *upFlags, std streams) (decnet.Sink, func(), error) {
-	base := filepath.Join(f.data, "decnet.log")
-	var err error
-	if a.collector, err = collector.New(base, collector.Options{Log: a.log}); err != nil {
+	sinks, err := a.newCollector(f.data, f.logTarget)
+	if err != nil {
 		return nil, nil, err
-	}
-	sinks, done := []decnet.Sink{a.collector}, func() {}
-	if f.logTarget != "" {
-		if a.forwarder, err = forward.New(f.logTarget, forward.Options{Log: a.log}); err != nil {
-			return nil, nil, err
-		}
-		sinks = append(sinks, a.forwarder)
 	}
 	var allow []netip.Prefix
 	if f.probe {
@@ -221,6 +193,7 @@ func (a *assembly) collect(ctx context.Context, f *upFlags, std streams) (decnet
 			return nil, nil, err
 		}
 	}
+	done := func() {}
 	if isTerminal(std.out) {
 		c := newConsole(std.out, colourful(std.out))
 		sinks, done = append(sinks, c), c.Close
@@ -232,17 +205,42 @@ func (a *assembly) collect(ctx context.Context, f *upFlags, std streams) (decnet
 	}
 	a.others = decnet.Tee(sinks[1:]...)
 	a.profiler = profile.New(a.db, profile.Options{Log: a.log})
-	a.hub = api.NewHub(a.db, a.log, nil)
-	if opt := f.retention; opt.Age > 0 || opt.Size > 0 {
-		opt.Log = a.log
-		a.keeper = retention.New(a.db, opt)
-	}
-	a.ingester = ingest.New(a.db, collector.Records(base), ingest.Options{
-		Source:   "spool",
-		Log:      a.log,
-		OnCommit: func(int64) { a.profiler.Wake(); a.hub.Wake() },
-	})
+	a.ingest(f.data, f.retention)
 	return decnet.Tee(sinks...), done, nil
+}
+
+// newCollector makes what writes the spool, and the log target unless that is "". It returns
+// what takes events, the collector first.
+func (a *assembly) newCollector(data, target string) (sinks []decnet.Sink, err error) {
+	if a.collector, err = collector.New(filepath.Join(data, "decnet.log"), collector.Options{Log: a.log}); err != nil {
+		return nil, err
+	}
+	if target == "" {
+		return []decnet.Sink{a.collector}, nil
+	}
+	if a.forwarder, err = forward.New(target, forward.Options{Log: a.log}); err != nil {
+		return nil, err
+	}
+	return []decnet.Sink{a.collector, a.forwarder}, nil
+}
+
+// ingest makes what brings the spool into the store and keeps the store in its bounds.
+func (a *assembly) ingest(data string, keep retention.Options) {
+	a.hub = api.NewHub(a.db, a.log, nil)
+	if keep.Age > 0 || keep.Size > 0 {
+		keep.Log = a.log
+		a.keeper = retention.New(a.db, keep)
+	}
+	spool := collector.Records(filepath.Join(data, "decnet.log"))
+	a.ingester = ingest.New(a.db, spool, ingest.Options{Source: "spool", Log: a.log, OnCommit: a.committed})
+}
+
+// committed wakes those who read records.
+func (a *assembly) committed(int64) {
+	if a.profiler != nil {
+		a.profiler.Wake()
+	}
+	a.hub.Wake()
 }
 
 // newRuntime makes the place where the deckies live.
@@ -290,29 +288,21 @@ func (a *assembly) deploy(ctx context.Context, f *upFlags, env func(string) stri
 	return err
 }
 
-// newServer makes what answers at the listener.
-func (a *assembly) newServer(cfg api.Config) error {
-	handler, err := api.New(cfg)
-	if err != nil {
-		return err
+// stages lists the parts that there are, in the order in which they end: what an earlier one
+// still produces, a later one still takes.
+func (a *assembly) stages() (list []stage) {
+	if a.jobs != nil {
+		list = append(list, stage{name: "jobs", run: a.jobs.Run})
 	}
-	mux := http.NewServeMux()
-	mux.Handle("/api/v1/", http.StripPrefix("/api/v1", handler))
-	a.server = &http.Server{
-		Handler:           mux,
-		ReadHeaderTimeout: 10 * time.Second,
-		ReadTimeout:       30 * time.Second,
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    64 << 10,
-		ErrorLog:          slog.NewLogLogger(a.log.Handler(), slog.LevelWarn),
+	if a.mutator != nil {
+		list = append(list, stage{name: "mutator", run: a.mutator.Run})
 	}
-	return nil
-}
-
-// stages lists the parts in the order in which they end: what an earlier one still
-// produces, a later one still takes.
-func (a *assembly) stages() []stage {
-	list := []stage{{name: "jobs", run: a.jobs.Run}, {name: "mutator", run: a.mutator.Run}, {name: "fleet", run: a.runtime.Run}, {name: "sniffer", run: a.watcher.run}}
+	if a.runtime != nil {
+		list = append(list, stage{name: "fleet", run: a.runtime.Run})
+	}
+	if a.watcher != nil {
+		list = append(list, stage{name: "sniffer", run: a.watcher.run})
+	}
 	if a.prober != nil {
 		list = append(list, stage{name: "prober", run: a.prober.Run})
 	}
@@ -325,27 +315,41 @@ func (a *assembly) stages() []stage {
 	if a.keeper != nil {
 		list = append(list, stage{name: "retention", run: a.keeper.Run})
 	}
-	return append(list,
-		stage{name: "collector", run: func(ctx context.Context) error { return a.collector.Run(ctx, a.sources()...) }},
-		stage{name: "ingester", run: a.ingester.Run, finish: a.ingester.CatchUp},
-		stage{name: "profiler", run: a.profiler.Run, finish: func(ctx context.Context) error {
+	if a.collector != nil {
+		list = append(list, stage{name: "collector", run: func(ctx context.Context) error { return a.collector.Run(ctx, a.sources()...) }})
+	}
+	if a.audit != nil {
+		list = append(list,
+			stage{name: "audit log", run: func(ctx context.Context) error { return a.audit.Run(ctx) }},
+			stage{name: "audit ingester", run: a.audits.Run, finish: a.audits.CatchUp})
+	}
+	if a.ingester != nil {
+		list = append(list, stage{name: "ingester", run: a.ingester.Run, finish: a.ingester.CatchUp})
+	}
+	if a.profiler != nil {
+		list = append(list, stage{name: "profiler", run: a.profiler.Run, finish: func(ctx context.Context) error {
 			_, err := a.profiler.CatchUp(ctx)
 			return err
-		}},
-		stage{name: "live stream", run: a.hub.Run},
-		stage{name: "memory", run: giveBackMemory},
-		stage{name: "api", run: a.serve, finish: func(ctx context.Context) error {
+		}})
+	}
+	if a.hub != nil {
+		list = append(list, stage{name: "live stream", run: a.hub.Run})
+	}
+	list = append(list, stage{name: "memory", run: giveBackMemory})
+	if a.server != nil {
+		list = append(list, stage{name: "api", run: a.serve, finish: func(ctx context.Context) error {
 			if a.server.Shutdown(ctx) == nil {
 				return nil
 			}
 			return a.server.Close()
-		}},
-	)
+		}})
+	}
+	return list
 }
 
 // operator returns what the API changes the fleet with.
-func (a *assembly) operator() api.Operator {
-	return operator{a, api.NewOperator(a.db, a.deployed, a.mutator, a.registry, func(last decnet.Fleet) fleet.Options {
+func (a *assembly) operator(m *deployment.Mutator) api.Operator {
+	return operator{a, api.NewOperator(a.db, a.deployed, m, a.registry, func(last decnet.Fleet) fleet.Options {
 		host, host6 := hostOn(last)
 		return fleet.Options{Host: host, Host6: host6, NoFiles: true, Now: time.Now}
 	})}
@@ -360,7 +364,7 @@ type operator struct {
 // Deploy implements api.Operator.
 func (o operator) Deploy(ctx context.Context, plan func(decnet.Fleet) (decnet.Fleet, error)) (decnet.Fleet, error) {
 	now, err := o.Operator.Deploy(ctx, plan)
-	if err == nil {
+	if err == nil && o.a.watcher != nil {
 		o.a.watcher.known.Set(now.Deckies)
 	}
 	return now, err
@@ -374,48 +378,33 @@ func (a *assembly) sources() []collector.Source {
 	return []collector.Source{announced{a.logs, a.others}}
 }
 
-// serve answers requests until ctx ends, and then takes no new ones.
-func (a *assembly) serve(ctx context.Context) error {
-	stop := context.AfterFunc(ctx, func() { a.listener.Close() })
-	defer stop()
-	if err := a.server.Serve(a.listener); ctx.Err() == nil {
-		return err
-	}
-	return nil
-}
-
 // health reports the parts that run.
-func (a *assembly) health() []api.Worker {
-	fleetErr := func() error {
-		deckies, err := a.deckyStatus(context.Background())
-		if err != nil {
-			return err
-		}
-		var down []string
-		for _, d := range deckies {
-			for _, s := range d.Services {
-				if s.State != fleet.StateUp {
-					down = append(down, d.Name+"/"+s.Name)
-				}
-			}
-		}
-		if len(down) > 0 {
-			return fmt.Errorf("down: %s", strings.Join(down, ", "))
-		}
-		return nil
-	}()
-	workers := []api.Worker{
-		{Name: "fleet", Err: fleetErr},
-		{Name: "collector_worker", Critical: true, Err: a.collector.Status().Err},
-		{Name: "ingestion_worker", Critical: true, Err: a.ingester.Status().Err},
-		{Name: "attacker_worker", Err: a.profiler.Err()},
-		{Name: "mutator", Err: a.mutator.Err()},
+func (a *assembly) health() (workers []api.Worker) {
+	if a.runtime != nil {
+		workers = append(workers, api.Worker{Name: "fleet", Err: a.down()})
+	}
+	if a.collector != nil {
+		workers = append(workers, api.Worker{Name: "collector_worker", Critical: true, Err: a.collector.Status().Err})
+	}
+	if a.audit != nil {
+		workers = append(workers, api.Worker{Name: "audit_log", Critical: true, Err: errors.Join(a.audit.Status().Err, a.audits.Status().Err)})
+	}
+	if a.ingester != nil {
+		workers = append(workers, api.Worker{Name: "ingestion_worker", Critical: true, Err: a.ingester.Status().Err})
+	}
+	if a.profiler != nil {
+		workers = append(workers, api.Worker{Name: "attacker_worker", Err: a.profiler.Err()})
+	}
+	if a.mutator != nil {
+		workers = append(workers, api.Worker{Name: "mutator", Err: a.mutator.Err()})
 	}
 	if a.prober != nil {
 		workers = append(workers, api.Worker{Name: "prober"})
 	}
-	if running, err := a.watcher.status(); running {
-		workers = append(workers, api.Worker{Name: "sniffer_worker", Err: err})
+	if a.watcher != nil {
+		if running, err := a.watcher.status(); running {
+			workers = append(workers, api.Worker{Name: "sniffer_worker", Err: err})
+		}
 	}
 	if a.logs != nil {
 		workers = append(workers, api.Worker{Name: "container_logs", Critical: true, Err: logsErr(a.logs)})
@@ -430,23 +419,24 @@ func (a *assembly) health() []api.Worker {
 	return workers
 }
 
-// list returns the parts of a variable, which are separated by commas or spaces.
-func list(text string) []string {
-	return strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' })
-}
-
-// profiling returns the handlers of net/http/pprof when the environment asks for them.
-func profiling(env func(string) string) http.Handler {
-	if env("DECNET_PPROF") != "true" {
-		return nil
+// down says which services of deckies are not up.
+func (a *assembly) down() error {
+	deckies, err := a.deckyStatus(context.Background())
+	if err != nil {
+		return err
 	}
-	mux := http.NewServeMux()
-	mux.HandleFunc("/debug/pprof/", pprof.Index)
-	mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
-	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
-	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
-	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
-	return mux
+	var down []string
+	for _, d := range deckies {
+		for _, s := range d.Services {
+			if s.State != fleet.StateUp {
+				down = append(down, d.Name+"/"+s.Name)
+			}
+		}
+	}
+	if len(down) > 0 {
+		return fmt.Errorf("down: %s", strings.Join(down, ", "))
+	}
+	return nil
 }
 
 // announce prints what there is to attack, where the API is and how to log in, and last
@@ -469,13 +459,8 @@ func (a *assembly) announce(ctx context.Context, out io.Writer, f *upFlags, firs
 		rows = append(rows, []string{d.Name, addr, d.Hostname, strings.Join(names, ", ")})
 	}
 	printTable(out, []string{"DECKY", "ADDRESS", "HOST NAME", "SERVICES"}, rows)
-	fmt.Fprintf(out, "\nAPI:      http://%s/api/v1\n", a.listener.Addr())
-	if first != nil {
-		fmt.Fprintf(out, "user:     %s\n", first.name)
-		if first.generated {
-			fmt.Fprintf(out, "password: %s (shown once; to be changed at the first log-in)\n", first.password)
-		}
-	}
+	fmt.Fprintln(out)
+	a.announceAPI(out, first)
 	_, err = fmt.Fprintf(out, "logs:     %s, %s\n\ndecnetd: ready\n", filepath.Join(f.data, "decnet.log"), filepath.Join(f.data, "decnet.json"))
 	return err
 }

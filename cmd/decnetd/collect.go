@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"path/filepath"
@@ -31,8 +30,8 @@ func newCollect(env func(string) string) *cobra.Command {
 		Use:   "collect",
 		Short: "Collect what the containers of the fleet print, and nothing else",
 		Long: "Collect what the containers of the fleet print into the spool of the data directory: decnet.log and decnet.json.\n" +
-			"It goes on where it stopped, without losing or repeating a line. A decnetd up that runs later on the same data\n" +
-			"directory brings the spool into the database.",
+			"It goes on where it stopped, without losing or repeating a line. A decnetd api beside it, or a decnetd up that runs\n" +
+			"later on the same data directory, brings the spool into the database.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if f.logTarget != "" {
@@ -40,7 +39,12 @@ func newCollect(env func(string) string) *cobra.Command {
 					return &usageError{fmt.Errorf("--log-target: %w", err)}
 				}
 			}
-			return f.collect(cmd)
+			show := newProgress(cmd.ErrOrStderr())
+			defer show.end()
+			std := streams{out: cmd.OutOrStdout(), err: cmd.ErrOrStderr()}
+			return untilStopped(cmd.Context(), f.alone(cmd.Context(), "collect", []string{roleCollect}, show, func(ctx context.Context, db store.Repository) error {
+				return f.collect(ctx, std, db)
+			}))
 		},
 	}
 	f.state.flags(cmd)
@@ -49,40 +53,22 @@ func newCollect(env func(string) string) *cobra.Command {
 	return cmd
 }
 
-func (f *collectFlags) collect(cmd *cobra.Command) (err error) {
-	ctx, out := cmd.Context(), cmd.OutOrStdout()
-	db, err := f.open(ctx)
+// collect runs the parts on a store whose spool is ours to write, until ctx ends.
+func (f *collectFlags) collect(ctx context.Context, std streams, db store.Repository) error {
+	a := &assembly{db: db, log: slog.New(rfc5424.NewHandler(std.err, rfc5424.HandlerOptions{}))}
+	sinks, err := a.newCollector(f.data, f.logTarget)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, db.Close()) }()
-	lock, err := lockData(f.data)
-	if err != nil {
-		return err
-	}
-	defer lock.Close()
-	a := &assembly{db: db, log: slog.New(rfc5424.NewHandler(cmd.ErrOrStderr(), rfc5424.HandlerOptions{}))}
+	sink := decnet.Tee(sinks...)
+	a.others = decnet.Tee(sinks[1:]...)
 	a.logs = a.newLogs(f.engine.host, f.env)
+	tell := stage{name: "mutations", run: func(ctx context.Context) error { return tellMutations(ctx, db, sink, a.log) }}
 	base := filepath.Join(f.data, "decnet.log")
-	if a.collector, err = collector.New(base, collector.Options{Log: a.log}); err != nil {
+	if _, err := fmt.Fprintf(std.out, "logs:     %s, %s\n\ndecnetd: ready\n", base, collector.Records(base)); err != nil {
 		return err
 	}
-	a.others = decnet.Tee()
-	var stages []stage
-	if f.logTarget != "" {
-		if a.forwarder, err = forward.New(f.logTarget, forward.Options{Log: a.log}); err != nil {
-			return err
-		}
-		a.others = a.forwarder
-		stages = append(stages, stage{name: "log target", run: a.forwarder.Run})
-	}
-	sink := decnet.Tee(a.collector, a.others)
-	stages = append([]stage{{name: "mutations", run: func(ctx context.Context) error { return tellMutations(ctx, db, sink, a.log) }}}, stages...)
-	stages = append(stages, stage{name: "collector", run: func(ctx context.Context) error { return a.collector.Run(ctx, a.sources()...) }})
-	if _, err := fmt.Fprintf(out, "logs:     %s, %s\n\ndecnetd: ready\n", base, collector.Records(base)); err != nil {
-		return err
-	}
-	return runStages(ctx, stages)
+	return runStages(ctx, append([]stage{tell}, a.stages()...))
 }
 
 // tellMutations makes events of the mutations of other processes until ctx ends.

@@ -106,7 +106,7 @@ func (f *copyFlags) print(out io.Writer, sides [2]dsn.Source, tables []transfer.
 
 // lockBoth keeps other processes from the data directories that the databases are in.
 func lockBoth(sides [2]dsn.Source) (release func(), err error) {
-	var held []*os.File
+	var held []io.Closer
 	release = func() {
 		for _, f := range held {
 			f.Close()

@@ -330,18 +330,11 @@ func (s *state) open(ctx context.Context) (store.Repository, error) {
 	return src.Open(ctx)
 }
 
-// served reports whether a decnetd up or collect runs on the data directory.
-func (s *state) served() bool {
-	if _, err := os.Stat(filepath.Join(s.data, "lock")); err != nil {
-		return false
-	}
-	lock, err := lockData(s.data)
-	if err != nil {
-		return true
-	}
-	_ = lock.Close()
-	return false
-}
+// served reports whether a decnetd up runs on the data directory.
+func (s *state) served() bool { return len(holders(s.data, roleFleet)) > 0 }
+
+// collected reports whether something brings what containers print into the data directory.
+func (s *state) collected() bool { return len(holders(s.data, roleCollect)) > 0 }
 
 // notInUp refuses to change deckies that live in a decnetd up which runs.
 func (s *state) notInUp(doc deployment.Document) error {

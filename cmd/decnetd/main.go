@@ -97,6 +97,8 @@ func newRoot(std streams, env func(string) string) *cobra.Command {
 		newStatus(env),
 		newMutate(env),
 		newCollect(env),
+		newProfile(env),
+		newAPI(env),
 		newCompose(),
 		newServices(),
 		newArchetypes(),

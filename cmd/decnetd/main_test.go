@@ -101,7 +101,7 @@ func writeFile(t *testing.T, name, content string) string {
 func TestEveryCommandHelps(t *testing.T) {
 	t.Parallel()
 	for _, command := range []string{
-		"up", "deploy", "teardown", "status", "mutate", "collect", "compose", "services", "archetypes", "distros", "correlate", "version",
+		"up", "deploy", "teardown", "status", "mutate", "collect", "profile", "api", "compose", "services", "archetypes", "distros", "correlate", "version",
 		"user", "user add", "user list", "user passwd", "user delete",
 		"db", "db migrate", "db status", "db reset", "fingerprint", "sniff", "probe",
 	} {

@@ -13,8 +13,6 @@ import (
 	"slices"
 	"strings"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/decnet/decnet/api"
 	"github.com/decnet/decnet/store"
 )
@@ -34,20 +32,6 @@ func makeData(dir string) error {
 		return fmt.Errorf("data directory %s holds files of others: give an empty or a new one as --data", dir)
 	}
 	return os.Chmod(dir, 0o700)
-}
-
-// lockData makes this process the only one with the data directory. The lock ends with
-// the process.
-func lockData(dir string) (*os.File, error) {
-	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		f.Close()
-		return nil, fmt.Errorf("data directory %s is in use by another decnetd: stop it or give another --data", dir)
-	}
-	return f, nil
 }
 
 // minSecret is the length of the shortest secret that signs tokens.

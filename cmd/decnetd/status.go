@@ -90,7 +90,7 @@ func (f *statusFlags) report(cmd *cobra.Command) (statusReport, error) {
 	if err != nil {
 		return statusReport{}, err
 	}
-	report := statusReport{Runtime: doc.Runtime, Mode: doc.Mode, Daemon: f.served(), Deckies: []deckyStatus{}}
+	report := statusReport{Runtime: doc.Runtime, Mode: doc.Mode, Daemon: f.served() || doc.Durable && f.collected(), Deckies: []deckyStatus{}}
 	if c := doc.Change; c != nil {
 		report.Change = &changeStatus{
 			What: c.What, By: c.By, Since: c.Since, CutOff: !time.Now().Before(c.Until) || !alive(c.Process), Wanted: []string{},

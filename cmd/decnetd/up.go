@@ -2,10 +2,8 @@ package main
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"slices"
 	"time"
@@ -24,6 +22,7 @@ import (
 // upFlags are the flags of decnetd up.
 type upFlags struct {
 	state
+	serverFlags
 	config     string
 	deckies    int
 	archetype  string
@@ -38,8 +37,6 @@ type upFlags struct {
 	gateway6   string
 	baseIP     string
 	portOffset int
-	api        string
-	proxies    []string
 	logTarget  string
 	probe      bool
 	probeAllow []string
@@ -63,13 +60,7 @@ func newUp(env func(string) string) *cobra.Command {
 			"A second start on the same data directory continues where the first one stopped, with the same deckies\n" +
 			"unless --config or other flags say which ones there are.\n\n" +
 			"Environment:\n" +
-			"  DECNET_ADMIN_USER, DECNET_ADMIN_PASSWORD  the first account; otherwise admin, with a generated password\n" +
-			"  DECNET_JWT_SECRET     signs log-ins, at least 32 bytes; otherwise generated and kept in the data directory\n" +
-			"  DECNET_CORS_ORIGINS   origins of browsers that may call the API, separated by commas\n" +
-			"  DECNET_TRUSTED_PROXIES  networks of reverse proxies, like --trusted-proxies\n" +
-			"  DECNET_DEVELOPER      true: everybody may read /api/v1/openapi.json, and administrators may delete all that was collected\n" +
-			"  DECNET_PPROF          true: administrators may profile the process below /api/v1/debug/pprof/\n" +
-			"  DECNET_KEEP, DECNET_KEEP_SIZE  how long and how much to keep, like --keep and --keep-size\n" +
+			serverEnv + "\n" +
 			"  DECNET_SNIFFER_IFACE  the one interface to sniff on; otherwise those that deckies have addresses on",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -85,8 +76,8 @@ func newUp(env func(string) string) *cobra.Command {
 			if err := f.mutation.check(cmd); err != nil {
 				return &usageError{err}
 			}
-			if !cmd.Flags().Changed("trusted-proxies") {
-				f.proxies = list(env("DECNET_TRUSTED_PROXIES"))
+			if err := f.complete(cmd, env); err != nil {
+				return &usageError{err}
 			}
 			if err := f.check(); err != nil {
 				return &usageError{err}
@@ -101,14 +92,10 @@ func newUp(env func(string) string) *cobra.Command {
 			if err := checkEnv(env); err != nil {
 				return err
 			}
-			err = f.run(cmd.Context(), streams{out: cmd.OutOrStdout(), err: cmd.ErrOrStderr()}, env)
-			if errors.Is(err, context.Canceled) && cmd.Context().Err() != nil {
-				return nil // told to stop while it started
-			}
-			return err
+			return untilStopped(cmd.Context(), f.run(cmd.Context(), streams{out: cmd.OutOrStdout(), err: cmd.ErrOrStderr()}, env))
 		},
 	}
-	f.flags(cmd)
+	f.state.flags(cmd)
 	flags := cmd.Flags()
 	flags.StringVar(&f.config, "config", "", "fleet from an INI file")
 	flags.IntVar(&f.deckies, "deckies", 3, "number of deckies")
@@ -124,8 +111,7 @@ func newUp(env func(string) string) *cobra.Command {
 	flags.StringVar(&f.gateway6, "gateway6", "", "lan: IPv6 default route of the deckies")
 	flags.StringVar(&f.baseIP, "base-ip", "", "address of the first decky; each further one takes the next free (default 127.0.10.1, lan: the first of the subnet)")
 	flags.IntVar(&f.portOffset, "port-offset", 0, "added to every honeypot port (default 0, or 10000 when low ports may not be bound)")
-	flags.StringVar(&f.api, "api", "127.0.0.1:8000", "address of the API")
-	flags.StringSliceVar(&f.proxies, "trusted-proxies", nil, "networks of reverse proxies in front of the API, whose header X-Forwarded-For is believed, separated by commas")
+	f.serverFlags.flags(cmd)
 	flags.StringVar(&f.logTarget, "log-target", "", "also forward every event as RFC 5424 over TCP to HOST:PORT, or tls:HOST:PORT")
 	flags.BoolVar(&f.probe, "probe", false, "probe attackers back: JARM, HASSH and TCP, each address once")
 	flags.StringSliceVar(&f.probeAllow, "probe-allow", nil, "networks that may be probed, separated by commas (default: all but special and own ones)")
@@ -162,13 +148,7 @@ func (f *upFlags) check() error {
 	if f.maxConns < 0 {
 		return errors.New("--max-conns must not be negative")
 	}
-	if _, _, err := net.SplitHostPort(f.api); err != nil {
-		return fmt.Errorf("--api: %q is not of the form HOST:PORT", f.api)
-	}
 	if _, err := f.allowed(); err != nil {
-		return err
-	}
-	if _, err := f.trusted(); err != nil {
 		return err
 	}
 	if len(f.probeAllow) > 0 && !f.probe {
@@ -256,22 +236,6 @@ func surroundings(opt *fleet.Options) error {
 		opt.Host6 = own[i]
 	}
 	return nil
-}
-
-// trusted returns the networks of --trusted-proxies; an address is a network of one.
-func (f *upFlags) trusted() ([]netip.Prefix, error) {
-	var nets []netip.Prefix
-	for _, text := range f.proxies {
-		p, err := netip.ParsePrefix(text)
-		if a, e := netip.ParseAddr(text); e == nil && a.Zone() == "" {
-			p, err = netip.PrefixFrom(a, a.BitLen()), nil
-		}
-		if err != nil {
-			return nil, fmt.Errorf("--trusted-proxies or DECNET_TRUSTED_PROXIES: %q is not a network such as 198.51.100.0/24", text)
-		}
-		nets = append(nets, p)
-	}
-	return nets, nil
 }
 
 // allowed returns the networks of --probe-allow.

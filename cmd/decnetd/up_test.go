@@ -480,7 +480,7 @@ func TestW27_AStartThatFailsChangesNothing(t *testing.T) {
 	}
 
 	d := start(t, data, nil, "--services", "redis", "--deckies", "2", "--base-ip", "127.0.70.43")
-	refused(t, up(nil, ""), exitFailed, "data directory", "in use by another decnetd", "another --data")
+	refused(t, up(nil, ""), exitFailed, "data directory", "in use by the decnetd up on", "another --data")
 	d.stop(t)
 	before, users := d.fleet(t), accounts()
 	refused(t, up(nil, "--base-ip 127.0.70.41"), exitFailed, "another program has it")

@@ -276,7 +276,7 @@ func TestSecondStartContinues(t *testing.T) {
 		t.Errorf("host keys:\n%s", before)
 	}
 	out := daemontest.Client(t, "", binaries.plain, "up", "--data", data, "--api", daemontest.FreeAddr(t))
-	if !strings.Contains(out, "in use by another decnetd") {
+	if !strings.Contains(out, "in use by the decnetd up on") {
 		t.Errorf("a second daemon on one directory says %q", out)
 	}
 	daemontest.WaitFor(t, "events before the restart", func() bool { return len(d.Logs(t, "event:connect")) > 0 })
