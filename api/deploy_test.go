@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -296,6 +298,50 @@ func TestW26_FirstDeployOnAnEmptySystem(t *testing.T) {
 	}
 }
 
+// TestFailedJobsSayWhatIsLeft: who deploys is told which step failed, why, and what stands,
+// and nothing of the machine.
+func TestFailedJobsSayWhatIsLeft(t *testing.T) {
+	t.Parallel()
+	addr := netip.MustParseAddr("10.0.0.9")
+	one := decnet.Fleet{Deckies: []decnet.Decky{{Name: "web", Addr: addr}}}
+	for name, c := range map[string]struct {
+		err    error
+		status int
+		says   string
+	}{
+		"explained":       {fmt.Errorf("lan: %w", explained{errors.New("/var/run/x"), "db: address 10.0.0.9 is in use on the LAN"}), 500, "It failed: db: address 10.0.0.9 is in use on the LAN"},
+		"conflict":        {explained{decnet.ErrConflict, "db: address 10.0.0.9 is in use on the LAN"}, 409, "It failed: db: address 10.0.0.9 is in use on the LAN"},
+		"half way":        {&deployment.LeftError{Err: explained{errors.New("/var/run/x"), "create container db failed; up: web; down: db"}, Left: one}, 500, "It failed: create container db failed; up: web; down: db; deployed are now web"},
+		"half way, blank": {&deployment.LeftError{Err: errors.New("/var/run/x")}, 500, "It failed: the log of the system says why; no decky is deployed"},
+		"meaningless":     {fmt.Errorf("web: archetype printer does not go with the OS family windows: %w", decnet.ErrSemantic), 409, "It failed: web: archetype printer does not go with the OS family windows"},
+		"a file":          {fmt.Errorf("%w: %w", &fs.PathError{Op: "open", Path: "/var/run/x", Err: fs.ErrNotExist}, decnet.ErrSemantic), 409, "It failed; the log of the system says why"},
+		"unknown":         {errors.New("/var/run/x"), 500, "It failed; the log of the system says why"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			rt := &deckies{err: c.err}
+			f := withRuntime(t, rt)
+			status, _, body := f.wait(t, "/deckies/deploy", ini("[web]\nservices = ssh\n"))
+			if said := fmt.Sprint(body); status != c.status || strings.Contains(said, "/var/run") {
+				t.Errorf("%d %s, want %d", status, said, c.status)
+			}
+			rows := get[[]jobRow](t, f, f.view, "/jobs")
+			if len(rows) != 1 || rows[0].State != "failed" || rows[0].Message != c.says {
+				t.Errorf("%+v, want %q", rows, c.says)
+			}
+		})
+	}
+}
+
+// explained is an error of a runtime that has words for everybody.
+type explained struct {
+	error
+	text string
+}
+
+func (e explained) Explain() string { return e.text }
+func (e explained) Unwrap() error   { return e.error }
+
 func TestDeployRefuses(t *testing.T) {
 	t.Parallel()
 	f := withRuntime(t, new(deckies))
@@ -325,6 +371,9 @@ func TestDeployRefuses(t *testing.T) {
 			t.Errorf("%s: %d %s, want %d %s", name, status, body, c.status, c.says)
 		}
 	}
+	if status, _, body := f.do(t, f.admin, "POST", "/deckies/deploy", ini("[a]\nservices = http\n[a.http]\nfiles = /etc\n")); status != 409 || !strings.Contains(string(body), "names a file of the machine") {
+		t.Errorf("files of the machine, of an operator that says nothing of them: %d %s", status, body)
+	}
 	if rows := get[[]jobRow](t, f, f.view, "/jobs"); len(rows) != 0 {
 		t.Errorf("refused, and yet %+v", rows)
 	}
@@ -332,6 +381,9 @@ func TestDeployRefuses(t *testing.T) {
 	f.do(t, f.admin, "PUT", "/config/global-mutation-interval", `{"global_mutation_interval":"2d"}`)
 	if status, _, answer := f.wait(t, "/deckies/deploy", ini("[a]\namount = 11\nservices = ssh\n")); status != 200 {
 		t.Errorf("at the limit: %d %+v", status, answer)
+	}
+	if status, _, body := f.do(t, f.admin, "POST", "/deckies/deploy", ini("[general]\nmutate_interval = 5\n")); status != 409 || !strings.Contains(string(body), "o section describes a decky") {
+		t.Errorf("nothing but [general], with deckies: %d %s", status, body)
 	}
 	for _, d := range get[[]deckyRow](t, f, f.view, "/deckies") {
 		if d.Interval == nil || *d.Interval != 2*24*60 {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/decnet/decnet"
+	"github.com/decnet/decnet/fleet"
 )
 
 // Operator changes what is deployed.
@@ -164,6 +165,10 @@ func publicly(err error) string {
 	switch {
 	case errors.As(err, &refused):
 		return refused.text
+	case fleet.Explain(err) != "":
+		return "It failed: " + fleet.Explain(err)
+	case errors.Is(err, fleet.ErrImmutable):
+		return "No other set of services is possible"
 	case errors.Is(err, decnet.ErrNotFound):
 		return "There is no such decky any more"
 	case errors.Is(err, decnet.ErrConflict):
@@ -271,6 +276,12 @@ func (s *server) answer(w http.ResponseWriter, r *http.Request, one *job) error 
 	switch {
 	case errors.Is(one.err, context.Canceled):
 		return errNoOperator()
+	case fleet.Explain(one.err) != "":
+		status := http.StatusInternalServerError
+		if errors.Is(one.err, decnet.ErrConflict) || errors.Is(one.err, decnet.ErrSemantic) {
+			status = http.StatusConflict
+		}
+		return refuse(status, "%s", publicly(one.err))
 	case one.err != nil:
 		return one.err
 	}

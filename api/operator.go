@@ -14,7 +14,8 @@ import (
 
 // NewOperator returns the Operator of what d has deployed and m mutates, whose document is
 // in s and whose deckies have services of reg. place, unless it is nil, says what is known
-// of the network that last is on, such as the host's own addresses.
+// of the network that last is on, such as the host's own addresses. No document may name
+// files of the machine, whatever place says.
 func NewOperator(s store.State, d *deployment.Deployment, m *deployment.Mutator, reg *services.Registry, place func(last decnet.Fleet) fleet.Options) Operator {
 	if place == nil {
 		place = func(decnet.Fleet) fleet.Options { return fleet.Options{} }
@@ -32,7 +33,11 @@ type operator struct {
 
 func (o *operator) Plan(ini []byte, last decnet.Fleet) (decnet.Fleet, error) {
 	opt := o.place(last)
-	opt.Existing = last
+	opt.Existing, opt.NoFiles = last, true
+	described, err := fleet.DescribesDeckies(ini)
+	if err == nil && !described {
+		return last, fmt.Errorf("no section describes a decky: %w", decnet.ErrSemantic)
+	}
 	return fleet.FromINI(o.registry, ini, opt)
 }
 

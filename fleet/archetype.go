@@ -70,6 +70,22 @@ func ArchetypeOf(slug string) (Archetype, error) {
 	return all[i], nil
 }
 
+// CheckArchetype refuses a decky whose archetype is not known or whose OS family a machine of
+// it cannot have, with an error that wraps decnet.ErrSemantic.
+func CheckArchetype(d decnet.Decky) error {
+	if d.Archetype == "" {
+		return nil
+	}
+	a, err := ArchetypeOf(d.Archetype)
+	if err != nil {
+		return err
+	}
+	if _, err := Sysctls(d.OSFamily); err == nil && !a.Fits(d.OSFamily) {
+		return fmt.Errorf("archetype %s does not go with the OS family %s: %w", d.Archetype, d.OSFamily, decnet.ErrSemantic)
+	}
+	return nil
+}
+
 // Fits reports whether a machine of the archetype may have the network stack of family.
 // The families of Windows stand for each other, and what is embedded may run a Unix;
 // anything else gives the decky away.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"net"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -27,6 +28,13 @@ func NetworkOf(text []byte) (Options, error) {
 		_, err = doc.readGeneral(&opt)
 	}
 	return opt, err
+}
+
+// DescribesDeckies reports whether an INI document has a section that is a decky, and not only
+// [general] and definitions of custom services. Its errors are those of FromINI.
+func DescribesDeckies(text []byte) (bool, error) {
+	doc, err := parseINI(text)
+	return err == nil && len(doc.others) > 0, err
 }
 
 // FromINI plans the fleet that an INI document describes; the package comment shows the
@@ -100,6 +108,15 @@ type general struct {
 	mutate    time.Duration
 }
 
+// checkTarget refuses what is no address of a log server.
+func checkTarget(v string) error {
+	host, port, err := net.SplitHostPort(strings.TrimPrefix(v, "tls:"))
+	if err != nil || host == "" || port == "" {
+		return fmt.Errorf("%q is not HOST:PORT or tls:HOST:PORT", v)
+	}
+	return nil
+}
+
 func (doc *iniDocument) readGeneral(opt *Options) (general, error) {
 	var g general
 	if doc.general == nil {
@@ -129,7 +146,7 @@ func (doc *iniDocument) readGeneral(opt *Options) (general, error) {
 		},
 		"gw6":        func(v string) (err error) { opt.Gateway6, err = parseAddr6(v); return err },
 		"interface":  func(v string) error { opt.Interface = v; return nil },
-		"log_target": func(v string) error { g.logTarget = v; return nil },
+		"log_target": func(v string) (err error) { g.logTarget, err = v, checkTarget(v); return err },
 		"mutate_interval": func(v string) (err error) {
 			g.mutate, err = parseMinutes(v)
 			return err

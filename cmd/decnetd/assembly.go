@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -91,9 +92,11 @@ func (f *upFlags) run(ctx context.Context, std streams, env func(string) string)
 	if last.Durable && f.runtime != runtimeDocker && (len(last.Deckies) > 0 || last.Change != nil) {
 		return fmt.Errorf("%d deckies are deployed by the runtime docker: use --runtime docker, or decnetd teardown --all first", len(last.Deckies))
 	}
-	if _, err := f.plan(registry, last.Fleet); err != nil {
+	plan, err := f.plan(registry, last.Fleet)
+	if err != nil {
 		return err // before anything is changed
 	}
+	f.logTarget = cmp.Or(f.logTarget, plan.LogTarget)
 	show := newProgress(std.err)
 	defer show.end()
 	return f.alone(ctx, "up", allRoles, show, func(ctx context.Context, db store.Repository) error {
@@ -351,7 +354,7 @@ func (a *assembly) stages() (list []stage) {
 func (a *assembly) operator(m *deployment.Mutator) api.Operator {
 	return operator{a, api.NewOperator(a.db, a.deployed, m, a.registry, func(last decnet.Fleet) fleet.Options {
 		host, host6 := hostOn(last)
-		return fleet.Options{Host: host, Host6: host6, NoFiles: true, Now: time.Now}
+		return fleet.Options{Host: host, Host6: host6, Now: time.Now}
 	})}
 }
 

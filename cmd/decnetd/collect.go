@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -49,14 +50,18 @@ func newCollect(env func(string) string) *cobra.Command {
 	}
 	f.state.flags(cmd)
 	f.engine.find(cmd)
-	cmd.Flags().StringVar(&f.logTarget, "log-target", "", "also forward every event as RFC 5424 over TCP to HOST:PORT, or tls:HOST:PORT")
+	cmd.Flags().StringVar(&f.logTarget, "log-target", "", "also forward every event as RFC 5424 over TCP to HOST:PORT, or tls:HOST:PORT (default: log_target in [general] of what is deployed)")
 	return cmd
 }
 
 // collect runs the parts on a store whose spool is ours to write, until ctx ends.
 func (f *collectFlags) collect(ctx context.Context, std streams, db store.Repository) error {
 	a := &assembly{db: db, log: slog.New(rfc5424.NewHandler(std.err, rfc5424.HandlerOptions{}))}
-	sinks, err := a.newCollector(f.data, f.logTarget)
+	doc, err := deployment.Read(ctx, db)
+	if err != nil {
+		return err
+	}
+	sinks, err := a.newCollector(f.data, cmp.Or(f.logTarget, doc.LogTarget))
 	if err != nil {
 		return err
 	}

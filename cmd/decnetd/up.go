@@ -112,7 +112,7 @@ func newUp(env func(string) string) *cobra.Command {
 	flags.StringVar(&f.baseIP, "base-ip", "", "address of the first decky; each further one takes the next free (default 127.0.10.1, lan: the first of the subnet)")
 	flags.IntVar(&f.portOffset, "port-offset", 0, "added to every honeypot port (default 0, or 10000 when low ports may not be bound)")
 	f.serverFlags.flags(cmd)
-	flags.StringVar(&f.logTarget, "log-target", "", "also forward every event as RFC 5424 over TCP to HOST:PORT, or tls:HOST:PORT")
+	flags.StringVar(&f.logTarget, "log-target", "", "also forward every event as RFC 5424 over TCP to HOST:PORT, or tls:HOST:PORT (default: log_target in [general])")
 	flags.BoolVar(&f.probe, "probe", false, "probe attackers back: JARM, HASSH and TCP, each address once")
 	flags.StringSliceVar(&f.probeAllow, "probe-allow", nil, "networks that may be probed, separated by commas (default: all but special and own ones)")
 	f.engine.find(cmd)

@@ -578,6 +578,41 @@ func TestW24_TheLogTargetGetsTheEvents(t *testing.T) {
 	}
 }
 
+// TestW24_TheLogTargetOfTheDocumentGetsTheEvents: log_target in [general] counts for up, also
+// when it goes on without the document, and for collect, unless the flag says another.
+func TestW24_TheLogTargetOfTheDocumentGetsTheEvents(t *testing.T) {
+	t.Parallel()
+	data := t.TempDir()
+	target, events := logServer(t, "127.0.71.4:0")
+	config := writeFile(t, "fleet.ini", "[general]\nlog_target = "+target+"\n[cache]\nip = 127.0.71.5\nservices = redis\n")
+	refused(t, decnetd(t, "", "up", "--data", data, "--api", "127.0.0.1:0", "--config", writeFile(t, "bad.ini", "[general]\nlog_target = siem\n[a]\nservices = redis\n")),
+		exitFailed, "line 2: [general] log_target", `"siem" is not HOST:PORT`)
+	d := start(t, data, nil, "--config", config)
+	authenticate(t, "127.0.71.5", "first")
+	d.stop(t)
+	d = start(t, data, nil)
+	authenticate(t, "127.0.71.5", "second")
+	d.stop(t)
+	other, elsewhere := logServer(t, "127.0.71.6:0")
+	d = start(t, data, nil, "--log-target", other)
+	authenticate(t, "127.0.71.5", "third")
+	d.stop(t)
+	passwords := func(events <-chan decnet.Event) (list []string) {
+		for e := range events {
+			if e.Type == "auth_attempt" {
+				list = append(list, e.Value("password"))
+			}
+		}
+		return list
+	}
+	if got := passwords(elsewhere); !slices.Equal(got, []string{"third"}) {
+		t.Errorf("the log target of the flag got %q", got)
+	}
+	if got := passwords(events); !slices.Equal(got, []string{"first", "second"}) {
+		t.Errorf("the log target of the document got %q", got)
+	}
+}
+
 // TestUpSensors attacks a decky with a JARM scan and an SSH client, and looks for what
 // the sniffer, the honeypots and the probes of the command line say of it.
 func TestUpSensors(t *testing.T) {

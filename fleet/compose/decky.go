@@ -37,7 +37,7 @@ func (t *translation) decky(d decnet.Decky) {
 	check(t.address(d))
 	check(t.address6(d))
 	check(hostname(d.Hostname))
-	check(archetype(d))
+	check(fleet.CheckArchetype(d))
 	sysctls, err := fleet.Sysctls(d.OSFamily)
 	check(err)
 	sysctls6, _ := fleet.Sysctls6(d.OSFamily) // has the same families
@@ -113,20 +113,6 @@ func hostname(name string) error {
 		if len(name) > maxHostname || len(label) > 63 || !named(label, alphanum, alphanum+"-") || strings.HasSuffix(label, "-") {
 			return fmt.Errorf("host name %.80q is not made of letters, digits, '-' and '.', at most %d: %w", name, maxHostname, decnet.ErrInvalid)
 		}
-	}
-	return nil
-}
-
-func archetype(d decnet.Decky) error {
-	if d.Archetype == "" {
-		return nil
-	}
-	a, err := fleet.ArchetypeOf(d.Archetype)
-	if err != nil {
-		return err
-	}
-	if _, err := fleet.Sysctls(d.OSFamily); err == nil && !a.Fits(d.OSFamily) {
-		return fmt.Errorf("archetype %s does not go with the OS family %s: %w", d.Archetype, d.OSFamily, decnet.ErrSemantic)
 	}
 	return nil
 }

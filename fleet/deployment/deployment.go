@@ -84,10 +84,15 @@ type LeftError struct {
 }
 
 // Error says what is left, by name when that is not much.
-func (e *LeftError) Error() string {
+func (e *LeftError) Error() string { return e.say(e.Err.Error()) }
+
+// Explain says the same without what the machine said.
+func (e *LeftError) Explain() string { return e.say(cmp.Or(fleet.Explain(e.Err), "the log of the system says why")) }
+
+func (e *LeftError) say(why string) string {
 	const several = 8
 	if len(e.Left.Deckies) == 0 {
-		return e.Err.Error() + "; no decky is deployed"
+		return why + "; no decky is deployed"
 	}
 	var names []string
 	for _, d := range e.Left.Deckies[:min(several, len(e.Left.Deckies))] {
@@ -96,7 +101,7 @@ func (e *LeftError) Error() string {
 	if more := len(e.Left.Deckies) - several; more > 0 {
 		names = append(names, fmt.Sprintf("%d more", more))
 	}
-	return e.Err.Error() + "; deployed are now " + strings.Join(names, ", ")
+	return why + "; deployed are now " + strings.Join(names, ", ")
 }
 
 // Unwrap returns the reason.

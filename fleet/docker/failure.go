@@ -1,6 +1,7 @@
 package docker
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -23,8 +24,17 @@ type ApplyError struct {
 
 // Error tells the first failure, and which deckies stand.
 func (e *ApplyError) Error() string {
+	return e.say(e.Errs[0].Error())
+}
+
+// Explain tells the first step that failed, and which deckies stand.
+func (e *ApplyError) Explain() string {
+	return e.say(cmp.Or(fleet.Explain(e.Errs[0]), "the log of the system says why"))
+}
+
+func (e *ApplyError) say(first string) string {
 	var b strings.Builder
-	b.WriteString(e.Errs[0].Error())
+	b.WriteString(first)
 	if n := len(e.Errs) - 1; n > 0 {
 		fmt.Fprintf(&b, " (and %d more)", n)
 	}

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/decnet/decnet"
+
+	"github.com/decnet/decnet/fleet"
 )
 
 // attempts is how often a step is tried.
@@ -32,11 +34,32 @@ func (r *Runtime) step(ctx context.Context, s Step, do func() error) error {
 	r.say.tell(s, PhaseBegun, "", nil)
 	if err := r.retry(ctx, s, do); err != nil {
 		r.say.tell(s, PhaseFailed, "", err)
-		return fmt.Errorf("%s %s %s: %w", s.Action, s.Object, s.Name, err)
+		return &stepError{s, err}
 	}
 	r.say.tell(s, PhaseDone, "", nil)
 	return nil
 }
+
+// stepError says at which step something failed.
+type stepError struct {
+	step Step
+	err  error
+}
+
+func (e *stepError) Error() string {
+	return fmt.Sprintf("%s %s %s: %v", e.step.Action, e.step.Object, e.step.Name, e.err)
+}
+
+// Explain leaves out what the engine said, which is of its machine.
+func (e *stepError) Explain() string {
+	text := fmt.Sprintf("%s %s %s failed", e.step.Action, e.step.Object, e.step.Name)
+	if why := fleet.Explain(e.err); why != "" {
+		text += ": " + why
+	}
+	return text
+}
+
+func (e *stepError) Unwrap() error { return e.err }
 
 // retry calls do, again after a failure that may pass.
 func (r *Runtime) retry(ctx context.Context, s Step, do func() error) error {

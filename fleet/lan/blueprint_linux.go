@@ -58,6 +58,9 @@ func (n *network) blueprints(f decnet.Fleet) ([]blueprint, error) {
 	}
 	list := make([]blueprint, 0, len(f.Deckies))
 	for _, d := range f.Deckies {
+		if err := fleet.CheckArchetype(d); err != nil {
+			return nil, fmt.Errorf("%s: %w", d.Name, err)
+		}
 		if err := checkAddr(d.Addr, f.Subnet, owners); err != nil {
 			return nil, fmt.Errorf("%s: %w", d.Name, err)
 		}

@@ -282,6 +282,7 @@ func TestFailedApplyChangesNothing(t *testing.T) {
 		"IPv6":               {at("fd00::1"), decnet.ErrSemantic, []string{"b: address fd00::1 is not IPv4"}},
 		"no address":         {two(func(f *decnet.Fleet) { f.Deckies[1].Addr = netip.Addr{} }), decnet.ErrInvalid, []string{"b has no address"}},
 		"taken on the LAN":   {at(attackerAddr), decnet.ErrConflict, []string{"b: address 10.99.0.50 is in use on the LAN by " + attackerMAC}},
+		"family":             {two(func(f *decnet.Fleet) { f.Deckies[1].Archetype, f.Deckies[1].OSFamily = "linux-server", "windows" }), decnet.ErrSemantic, []string{"b: archetype linux-server does not go with the OS family windows"}},
 		"unknown family":     {two(func(f *decnet.Fleet) { f.Deckies[1].OSFamily = "beos" }), decnet.ErrSemantic, []string{"b: ", `"beos"`}},
 		"no seed":            {two(func(f *decnet.Fleet) { f.Deckies[1].Seed = "" }), decnet.ErrInvalid, []string{"b: seed"}},
 		"container":          {plan(t, reg, "[custom-billing]\nbinary=example/billing\n[b]\nservices=billing\n"), decnet.ErrSemantic, []string{"b: ", "needs a runtime with containers"}},

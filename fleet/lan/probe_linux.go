@@ -104,6 +104,17 @@ type owned struct {
 	owner [6]byte
 }
 
+// takenError says that addresses of the fleet are in use on the LAN, and by whom. It wraps
+// decnet.ErrConflict.
+type takenError string
+
+func (e takenError) Error() string { return string(e) + ": " + decnet.ErrConflict.Error() }
+
+// Explain returns all of it, for it is of the LAN.
+func (e takenError) Explain() string { return string(e) }
+
+func (takenError) Unwrap() error { return decnet.ErrConflict }
+
 func conflict(taken []owned) error {
 	slices.SortFunc(taken, func(a, b owned) int {
 		return cmp.Or(strings.Compare(a.decky, b.decky), a.addr.Compare(b.addr))
@@ -113,7 +124,7 @@ func conflict(taken []owned) error {
 	if more := len(taken) - 1; more > 0 {
 		text += fmt.Sprintf(" (and %d more)", more)
 	}
-	return fmt.Errorf("%s: %w", text, decnet.ErrConflict)
+	return takenError(text)
 }
 
 // question is the frame that asks who has addr.

@@ -71,9 +71,14 @@ const AdminPassword = "correct horse battery"
 // when the test ends.
 func Start(t *testing.T, binary, data string, args ...string) *Daemon {
 	t.Helper()
-	d := &Daemon{Data: data, api: "http://" + FreeAddr(t) + "/api/v1", Exited: make(chan struct{})}
-	addr := strings.TrimSuffix(strings.TrimPrefix(d.api, "http://"), "/api/v1")
-	d.cmd = exec.Command(binary, append([]string{"up", "--data", data, "--api", addr}, args...)...)
+	return Worker(t, binary, "up", data, append([]string{"--api", "127.0.0.1:0"}, args...)...)
+}
+
+// Worker is like Start for another command that says when it is ready.
+func Worker(t *testing.T, binary, command, data string, args ...string) *Daemon {
+	t.Helper()
+	d := &Daemon{Data: data, Exited: make(chan struct{})}
+	d.cmd = exec.Command(binary, append([]string{command, "--data", data}, args...)...)
 	out, err := d.cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -108,6 +113,7 @@ func Start(t *testing.T, binary, data string, args ...string) *Daemon {
 	case <-time.After(patience):
 		t.Fatalf("decnetd is not ready after %s:\n%s", patience, d.Said())
 	}
+	d.api = regexp.MustCompile(`http://\S+/api/v1`).FindString(d.Said())
 	if m := regexp.MustCompile(`password:\s+(\S+)`).FindStringSubmatch(d.Said()); m != nil {
 		d.password = m[1]
 	}

@@ -61,7 +61,7 @@ func TestW05_OneDaemonAtATimeOnADatabase(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer db.Close()
-			if err := db.SetState(t.Context(), lease.Key, []byte(`{"api":{"id":"x","holder":"eve"}}`)); err != nil {
+			if err := db.SetState(t.Context(), lease.Key, []byte(`{"fleet":{"id":"x","holder":"eve"}}`)); err != nil {
 				t.Fatal(err)
 			}
 			select {

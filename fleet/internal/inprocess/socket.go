@@ -107,6 +107,9 @@ func (e *BindError) Error() string {
 	return text
 }
 
+// Explain says the same as Error.
+func (e *BindError) Explain() string { return e.Error() }
+
 // Failures returns one line for each endpoint.
 func (e *BindError) Failures() []string { return e.failures }
 
