@@ -114,9 +114,6 @@ func newDB(env func(string) string) *cobra.Command {
 			return show(cmd, schema)
 		},
 	}
-	for _, c := range []*cobra.Command{migrate, status} {
-		c.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")
-	}
 	var yes bool
 	reset := &cobra.Command{
 		Use: "reset", Short: "Delete everything in the database, accounts included", Args: cobra.NoArgs,
@@ -139,9 +136,15 @@ func newDB(env func(string) string) *cobra.Command {
 			if err := src.Reset(cmd.Context()); err != nil {
 				return err
 			}
+			if asJSON {
+				return printJSON(cmd.OutOrStdout(), map[string]string{"database": src.String()})
+			}
 			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s is empty\n", src)
 			return err
 		},
+	}
+	for _, c := range []*cobra.Command{migrate, status, reset} {
+		c.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")
 	}
 	reset.Flags().BoolVar(&yes, "yes", false, "delete without asking")
 	cmd.AddCommand(migrate, status, newDBCopy(), reset)

@@ -47,6 +47,9 @@ func TestDatabase(t *testing.T) {
 	if out := succeed(t, "", "db", "reset", "--yes", "--data", data); !strings.HasSuffix(out, "decnet.db is empty\n") {
 		t.Errorf("reset prints %q", out)
 	}
+	if out := succeed(t, "", "db", "reset", "--yes", "--json", "--data", data); !strings.HasPrefix(out, "{") || !strings.HasSuffix(out, "decnet.db\"\n}\n") {
+		t.Errorf("reset --json prints %s", out)
+	}
 	if out := succeed(t, "", "user", "list", "--json", "--data", data); out != "[]\n" {
 		t.Errorf("accounts after the reset: %s", out)
 	}

@@ -43,7 +43,19 @@ type streams struct {
 func run(ctx context.Context, args []string, std streams, env func(string) string) int {
 	root := newRoot(std, env)
 	root.SetArgs(args)
+	var unknown error
+	help := root.HelpFunc()
+	root.SetHelpFunc(func(cmd *cobra.Command, args []string) {
+		if rest := cmd.Flags().Args(); cmd.HasSubCommands() && len(rest) > 0 {
+			unknown = &usageError{fmt.Errorf("unknown command %q for %q (see %s --help)", rest[0], cmd.CommandPath(), cmd.CommandPath())}
+			return
+		}
+		help(cmd, args)
+	})
 	err := root.ExecuteContext(ctx)
+	if err == nil {
+		err = unknown // whose help was asked for
+	}
 	if err == nil {
 		return 0
 	}

@@ -536,6 +536,12 @@ func TestUpToldToStopWhileItStarts(t *testing.T) {
 // channel closed, when that has ended.
 func logServer(t *testing.T, addr string) (target string, events <-chan decnet.Event) {
 	t.Helper()
+	return logServerOf(t, addr, 1)
+}
+
+// logServerOf is a logServer for several connections, one after the other.
+func logServerOf(t *testing.T, addr string, connections int) (target string, events <-chan decnet.Event) {
+	t.Helper()
 	l, err := net.Listen("tcp", addr)
 	if err != nil {
 		t.Fatal(err)
@@ -544,17 +550,19 @@ func logServer(t *testing.T, addr string) (target string, events <-chan decnet.E
 	parsed := make(chan decnet.Event, 1000)
 	go func() {
 		defer close(parsed)
-		c, err := l.Accept()
-		if err != nil {
-			return
-		}
-		defer c.Close()
-		for s := bufio.NewScanner(c); s.Scan(); {
-			e, err := rfc5424.Parse(s.Text())
+		for range connections {
+			c, err := l.Accept()
 			if err != nil {
-				t.Errorf("%q: %v", s.Text(), err)
+				return
 			}
-			parsed <- e
+			for s := bufio.NewScanner(c); s.Scan(); {
+				e, err := rfc5424.Parse(s.Text())
+				if err != nil {
+					t.Errorf("%q: %v", s.Text(), err)
+				}
+				parsed <- e
+			}
+			c.Close()
 		}
 	}()
 	return l.Addr().String(), parsed
@@ -583,7 +591,7 @@ func TestW24_TheLogTargetGetsTheEvents(t *testing.T) {
 func TestW24_TheLogTargetOfTheDocumentGetsTheEvents(t *testing.T) {
 	t.Parallel()
 	data := t.TempDir()
-	target, events := logServer(t, "127.0.71.4:0")
+	target, events := logServerOf(t, "127.0.71.4:0", 2)
 	config := writeFile(t, "fleet.ini", "[general]\nlog_target = "+target+"\n[cache]\nip = 127.0.71.5\nservices = redis\n")
 	refused(t, decnetd(t, "", "up", "--data", data, "--api", "127.0.0.1:0", "--config", writeFile(t, "bad.ini", "[general]\nlog_target = siem\n[a]\nservices = redis\n")),
 		exitFailed, "line 2: [general] log_target", `"siem" is not HOST:PORT`)

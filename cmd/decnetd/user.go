@@ -26,6 +26,7 @@ func newUser(env func(string) string) *cobra.Command {
 	s.flags(cmd)
 
 	var role string
+	var asJSON bool
 	add := &cobra.Command{
 		Use: "add NAME", Short: "Make an account", Long: "Make an account. " + fromInput, Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -47,7 +48,7 @@ func newUser(env func(string) string) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return tell(cmd, args[0], password)
+				return tell(cmd, args[0], password, asJSON)
 			})
 		},
 	}
@@ -64,7 +65,7 @@ func newUser(env func(string) string) *cobra.Command {
 				if err := db.SetPassword(cmd.Context(), u.UUID, hash, true); err != nil {
 					return err
 				}
-				return tell(cmd, u.Username, password)
+				return tell(cmd, u.Username, password, asJSON)
 			})
 		},
 	}
@@ -79,11 +80,13 @@ func newUser(env func(string) string) *cobra.Command {
 				if u.Role == store.RoleAdmin && !slices.ContainsFunc(users, func(o store.User) bool { return o.Role == store.RoleAdmin && o.UUID != u.UUID }) {
 					return fmt.Errorf("%q is the only %s: add another first", u.Username, store.RoleAdmin)
 				}
-				return db.DeleteUser(cmd.Context(), u.UUID)
+				if err := db.DeleteUser(cmd.Context(), u.UUID); err != nil {
+					return err
+				}
+				return tell(cmd, u.Username, "", asJSON)
 			})
 		},
 	}
-	var asJSON bool
 	list := &cobra.Command{
 		Use: "list", Short: "List the accounts", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -96,8 +99,10 @@ func newUser(env func(string) string) *cobra.Command {
 			})
 		},
 	}
-	list.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")
-	cmd.AddCommand(add, list, passwd, remove)
+	for _, c := range []*cobra.Command{add, list, passwd, remove} {
+		c.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")
+		cmd.AddCommand(c)
+	}
 	return cmd
 }
 
@@ -187,7 +192,14 @@ func passwordLine(in io.Reader, prompt io.Writer) (string, error) {
 	return strings.TrimRight(line, "\r\n"), nil
 }
 
-func tell(cmd *cobra.Command, name, generated string) error {
+// tell prints the password that was generated for an account, unless that is "".
+func tell(cmd *cobra.Command, name, generated string, asJSON bool) error {
+	if asJSON {
+		return printJSON(cmd.OutOrStdout(), struct {
+			Username string `json:"username"`
+			Password string `json:"password,omitempty"` // that was generated
+		}{name, generated})
+	}
 	if generated == "" {
 		return nil
 	}

@@ -89,7 +89,12 @@ func TestUsers(t *testing.T) {
 	golden(t, "users.txt", succeed(t, "", "user", "list", "--db", dsn))
 
 	refused(t, decnetd(t, "", "user", "delete", "ada", "--db", dsn), exitFailed, `"ada" is the only admin`)
-	succeed(t, "", "user", "delete", "bob", "--db", dsn)
+	if out := succeed(t, "", "user", "passwd", "bob", "--json", "--db", dsn); !regexp.MustCompile(`^{\n +"username": "bob",\n +"password": "[A-Z2-7]{26}"\n}\n$`).MatchString(out) {
+		t.Errorf("passwd --json prints %s", out)
+	}
+	if out := succeed(t, "", "user", "delete", "bob", "--json", "--db", dsn); !regexp.MustCompile(`^{\n +"username": "bob"\n}\n$`).MatchString(out) {
+		t.Errorf("delete --json prints %s", out)
+	}
 	if out := succeed(t, "", "user", "list", "--db", dsn); strings.Contains(out, "bob") || !strings.Contains(out, "ada") {
 		t.Errorf("after bob was deleted: %s", out)
 	}
