@@ -12,7 +12,9 @@ import (
 
 	"github.com/decnet/decnet"
 	"github.com/decnet/decnet/collector"
+	"github.com/decnet/decnet/collector/capture"
 	"github.com/decnet/decnet/collector/forward"
+	"github.com/decnet/decnet/collector/quarantine"
 	"github.com/decnet/decnet/fleet/deployment"
 	"github.com/decnet/decnet/rfc5424"
 	"github.com/decnet/decnet/store"
@@ -29,10 +31,13 @@ func newCollect(env func(string) string) *cobra.Command {
 	f := &collectFlags{state: state{env: env}}
 	cmd := &cobra.Command{
 		Use:   "collect",
-		Short: "Collect what the containers of the fleet print, and nothing else",
-		Long: "Collect what the containers of the fleet print into the spool of the data directory: decnet.log and decnet.json.\n" +
+		Short: "Collect what the containers of the fleet see, and nothing else",
+		Long: "Collect what the containers of the fleet print, the files that intruders leave in them and what a sniffer sees (as\n" +
+			"root) into the spool of the data directory: decnet.log, decnet.json and artifacts.\n" +
 			"It goes on where it stopped, without losing or repeating a line. A decnetd api beside it, or a decnetd up that runs\n" +
-			"later on the same data directory, brings the spool into the database.",
+			"later on the same data directory, brings the spool into the database.\n\n" +
+			"Environment:\n" +
+			"  DECNET_SNIFFER_IFACE  the one interface to sniff on; otherwise that of the fleet",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if f.logTarget != "" {
@@ -68,12 +73,29 @@ func (f *collectFlags) collect(ctx context.Context, std streams, db store.Reposi
 	sink := decnet.Tee(sinks...)
 	a.others = decnet.Tee(sinks[1:]...)
 	a.logs = a.newLogs(f.engine.host, f.env)
-	tell := stage{name: "mutations", run: func(ctx context.Context) error { return tellMutations(ctx, db, sink, a.log) }}
+	files, err := quarantine.New(filepath.Join(f.data, "artifacts"), quarantine.Options{})
+	if err != nil {
+		return err
+	}
+	defer files.Close()
+	rt, err := f.engine.runtime(nil, fleetPlace{data: f.data}, false, nil, a.log)
+	if err != nil {
+		a.log.Warn("files that are written in containers are not captured", "error", err)
+	} else {
+		defer func() { _ = rt.Close() }()
+		a.capture = capture.New(watched{rt}, files, sink, capture.Options{Log: a.log})
+	}
+	first := []stage{
+		{name: "mutations", run: func(ctx context.Context) error { return tellMutations(ctx, db, sink, a.log) }},
+		{name: "sniffer", run: func(ctx context.Context) error {
+			return sniffDeployed(ctx, db, sink, f.env("DECNET_SNIFFER_IFACE"), a.log)
+		}},
+	}
 	base := filepath.Join(f.data, "decnet.log")
 	if _, err := fmt.Fprintf(std.out, "logs:     %s, %s\n\ndecnetd: ready\n", base, collector.Records(base)); err != nil {
 		return err
 	}
-	return runStages(ctx, append([]stage{tell}, a.stages()...))
+	return runStages(ctx, append(first, a.stages()...))
 }
 
 // tellMutations makes events of the mutations of other processes until ctx ends.

@@ -8,11 +8,14 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/decnet/decnet"
 	"github.com/decnet/decnet/fingerprint/sniff"
 	"github.com/decnet/decnet/fingerprint/sniff/plus"
 	"github.com/decnet/decnet/fleet"
+	"github.com/decnet/decnet/fleet/deployment"
+	"github.com/decnet/decnet/store"
 )
 
 // A sniffer on loopback sees one host, for which less memory does than for a LAN.
@@ -64,6 +67,34 @@ func newWatcher(sink decnet.Sink, f decnet.Fleet, only string, log *slog.Logger)
 		w.sniffers = append(w.sniffers, listener{sniff.New(cfg), on})
 	}
 	return w, nil
+}
+
+// sniffDeployed runs a watcher on the network of what others deploy, from the first decky on,
+// until ctx ends.
+func sniffDeployed(ctx context.Context, db store.State, sink decnet.Sink, only string, log *slog.Logger) error {
+	tick := time.NewTicker(2 * time.Second)
+	defer tick.Stop()
+	var w *watcher
+	var running sync.WaitGroup
+	defer running.Wait()
+	for {
+		doc, err := deployment.Read(ctx, db)
+		switch {
+		case err != nil || w == nil && len(doc.Deckies) == 0:
+		case w == nil:
+			if w, err = newWatcher(sink, doc.Fleet, only, log); err != nil {
+				return err
+			}
+			running.Go(func() { _ = w.run(ctx) }) // which returns nil
+		default:
+			w.known.Set(doc.Deckies)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
 }
 
 // interfacesOf names the interfaces with the addresses of deckies. All of 127.0.0.0/8 is

@@ -144,6 +144,8 @@ type daemon struct {
 	cmd  *exec.Cmd
 	done chan error
 
+	token string // of the API
+
 	mu   sync.Mutex
 	text bytes.Buffer
 }
@@ -215,38 +217,44 @@ func (d *daemon) end(t testing.TB, s os.Signal) {
 	}
 }
 
-// deckies is what the API lists.
-func (d *daemon) deckies(t testing.TB) string {
+// ask is what the API answers, once deckies has logged in.
+func (d *daemon) ask(t testing.TB, method, path, body string) string {
 	t.Helper()
 	api := regexp.MustCompile(`http://\S+/api/v1`).FindString(d.out())
-	call := func(method, path, token, body string) string {
-		req, err := http.NewRequestWithContext(t.Context(), method, api+path, strings.NewReader(body))
-		if err != nil {
-			t.Fatal(err)
-		}
-		req.Header.Set("Authorization", "Bearer "+token)
-		resp, err := http.DefaultClient.Do(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer resp.Body.Close()
-		answer, err := io.ReadAll(resp.Body)
-		if err != nil || resp.StatusCode != http.StatusOK {
-			t.Fatalf("%s: %s %s, %v", path, resp.Status, answer, err)
-		}
-		return string(answer)
+	req, err := http.NewRequestWithContext(t.Context(), method, api+path, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
 	}
-	login := func(password string) (token string) {
+	req.Header.Set("Authorization", "Bearer "+d.token)
+	req.Header.Set("Prefer", "wait")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != http.StatusOK {
+		t.Fatalf("%s: %s %s, %v", path, resp.Status, answer, err)
+	}
+	return string(answer)
+}
+
+// deckies logs in for the first time, and is what the API lists.
+func (d *daemon) deckies(t testing.TB) string {
+	t.Helper()
+	login := func(password string) {
 		var answer struct {
 			Token string `json:"access_token"`
 		}
-		if err := json.Unmarshal([]byte(call("POST", "/auth/login", "", `{"username":"admin","password":"`+password+`"}`)), &answer); err != nil {
+		if err := json.Unmarshal([]byte(d.ask(t, "POST", "/auth/login", `{"username":"admin","password":"`+password+`"}`)), &answer); err != nil {
 			t.Fatal(err)
 		}
-		return answer.Token
+		d.token = answer.Token
 	}
-	call("POST", "/auth/change-password", login(password), `{"old_password":"`+password+`","new_password":"battery staple"}`)
-	return call("GET", "/deckies", login("battery staple"), "")
+	login(password)
+	d.ask(t, "POST", "/auth/change-password", `{"old_password":"`+password+`","new_password":"battery staple"}`)
+	login("battery staple")
+	return d.ask(t, "GET", "/deckies", "")
 }
 
 // eventually waits for a condition.
@@ -437,6 +445,61 @@ func TestLifeOfAFleet(t *testing.T) {
 	if out := p.succeed("status"); out != "no decky is deployed\n" {
 		t.Errorf("status says %q", out)
 	}
+}
+
+// TestWorkersApart has collect, api and profile do together what up --runtime docker does: an
+// attack becomes records and a profile, and the API deploys, mutates and tells of it.
+func TestWorkersApart(t *testing.T) {
+	p := newPlace(t)
+	p.succeed("deploy", "--config", p.ini("redis"))
+	collect, profile := p.serve("collect"), p.serve("profile")
+	api := p.serve("api", "--api", "127.0.0.1:0")
+	p.lan.Attack(t, "redis-cli", "-h", "10.99.0.11", "--user", "early", "--pass", "bird", "ping")
+	eventually(t, "the attack in the spool", func() bool { return len(p.records(`"auth_attempt"`, "decoy-01", "10.99.0.50", "bird")) == 1 })
+	api.deckies(t)
+	eventually(t, "the profile of the attacker", func() bool {
+		return regexp.MustCompile(`"ip":"10\.99\.0\.50"`).MatchString(api.ask(t, "GET", "/attackers", ""))
+	})
+	if text := api.ask(t, "GET", "/bounty?bounty_type=credential", ""); !strings.Contains(text, "bird") {
+		t.Errorf("the API lists the bounties %s", text)
+	}
+	health := api.ask(t, "GET", "/health", "")
+	for _, worker := range []string{"audit_log", "database", "fleet", "ingestion_worker", "job_runner", "live_stream"} {
+		if !strings.Contains(health, `"`+worker+`":{"status":"ok"`) {
+			t.Errorf("%s is not well in %s", worker, health)
+		}
+	}
+	if n := strings.Count(health, `{"status"`); n != 7 { // they, and the whole
+		t.Errorf("health tells of others too: %s", health)
+	}
+
+	text, err := os.ReadFile(p.ini("redis", "http"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := json.Marshal(map[string]string{"ini_content": string(text)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	api.ask(t, "POST", "/deckies/deploy", string(body))
+	p.lan.Attack(t, "curl", "-s", "-m", "20", "-u", "admin:s3cret", "http://10.99.0.12/")
+	eventually(t, "an attack on the decky that the API deployed", func() bool { return len(p.records("decoy-02", "s3cret")) > 0 })
+	api.ask(t, "POST", "/deckies/decoy-02/mutate", "")
+	eventually(t, "the event of the mutation", func() bool { return len(p.records("decky_mutated", "decoy-02", "operator")) == 1 })
+	eventually(t, "what the operator did", func() bool {
+		return strings.Contains(api.ask(t, "GET", "/logs?search=service:audit+event:mutation_requested", ""), "decoy-02")
+	})
+	p.refused(1, []string{"in use by the decnetd collect on "}, "up", "--runtime", "docker", "--api", "127.0.0.1:0")
+	for _, d := range []*daemon{collect, api, profile} {
+		d.end(t, syscall.SIGTERM)
+	}
+	up := p.serve("up", "--runtime", "docker", "--api", "127.0.0.1:0")
+	p.refused(1, []string{"in use by the decnetd up on "}, "collect")
+	up.end(t, syscall.SIGTERM)
+	if n := len(p.records(`"auth_attempt"`, "bird")); n != 1 {
+		t.Errorf("%d records of the first attack", n)
+	}
+	p.succeed("teardown", "--all")
 }
 
 // TestW27_KilledInTheMiddle kills deploy and mutate at moments of all kinds. Whatever is
