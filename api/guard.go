@@ -26,11 +26,12 @@ func known(mux *http.ServeMux) http.Handler {
 			mux.ServeHTTP(w, r)
 			return
 		}
-		refusal := verdict{header: w.Header()}
+		refusal := verdict{header: make(http.Header)}
 		if pattern == "" {
 			h.ServeHTTP(&refusal, r)
 		}
 		if refusal.status == http.StatusMethodNotAllowed {
+			w.Header()["Allow"] = refusal.header["Allow"]
 			detail(w, r, refusal.status, "Method not allowed")
 			return
 		}

@@ -119,6 +119,39 @@ func TestStreamWithAuthenticationOfTheCaller(t *testing.T) {
 	}
 }
 
+// TestMountAnswersInOneWay: what is not below the prefix is answered as what the interface does
+// not know, however the path is written, and never with a redirection.
+func TestMountAnswersInOneWay(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, func(*api.Config) {})
+	h, err := api.New(api.Config{Store: f.db, Secret: make([]byte, 32)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	mounted := api.Mount("/api/v1", h)
+	for target, want := range map[string]int{
+		"/api/v1/health": 401, "/": 404, "/api/v1": 404, "/api/v1x/health": 404, "/api/v1/": 404, "/nonsense": 404, "//": 404, "/health": 404,
+		"/api/v1/../v1/health": 404, "/../etc/passwd": 404, "/api//v1/health": 404, "/api/v1//health": 404, "/api%2Fv1/health": 404, "/api/v1/%2e%2e/health": 404,
+		"/index.html?x=<b>": 404,
+	} {
+		for _, method := range []string{"GET", "POST", "HEAD"} {
+			w := httptest.NewRecorder()
+			mounted.ServeHTTP(w, httptest.NewRequest(method, target, nil))
+			status := want
+			if want == 401 && method == "POST" {
+				status = 405
+			}
+			if w.Code != status || w.Header().Get("Content-Type") != "application/json" || w.Header().Get("X-Request-ID") == "" || w.Header().Get("Location") != "" {
+				t.Errorf("%s %s: %d %v, want %d", method, target, w.Code, w.Header(), status)
+			}
+			var answer struct{ Detail string }
+			if err := json.Unmarshal(w.Body.Bytes(), &answer); method != "HEAD" && (err != nil || answer.Detail == "") {
+				t.Errorf("%s %s: %s", method, target, w.Body)
+			}
+		}
+	}
+}
+
 func TestMountedAnywhere(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, nil)

@@ -61,6 +61,22 @@ func TestUpChangesThroughTheAPI(t *testing.T) {
 	if status, text := c.ask(t, "GET", "/openapi.json", ""); status != http.StatusOK || !strings.Contains(text, "3.1.0") {
 		t.Errorf("the document: %d", status)
 	}
+	host := strings.TrimSuffix(c.base, "/api/v1")
+	for _, path := range []string{"/", "/nonsense", "/api/v1/../x"} {
+		req, err := http.NewRequestWithContext(t.Context(), "GET", host+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := http.DefaultTransport.RoundTrip(req) // which follows nothing
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if err != nil || resp.StatusCode != http.StatusNotFound || string(text) != "{\"detail\":\"Not found\"}\n" {
+			t.Errorf("%s: %s %q, %v", path, resp.Status, text, err)
+		}
+	}
 	c.login(t, "admin", "the first password")
 	if status, text := c.ask(t, "POST", "/auth/change-password", `{"old_password":"the first password","new_password":"the second password"}`); status != http.StatusOK {
 		t.Fatalf("%d %s", status, text)
