@@ -10,6 +10,7 @@ import (
 
 	"github.com/decnet/decnet"
 	"github.com/decnet/decnet/fleet/compose"
+	"github.com/decnet/decnet/fleet"
 	"github.com/decnet/decnet/fleet/docker"
 )
 
@@ -203,6 +204,9 @@ func TestRepetitions(t *testing.T) {
 		}
 		if text := err.Error(); text != "docker: create container d1-http: Error response from daemon: devmapper: out of luck; up: d2; down: d1" {
 			t.Error(text)
+		}
+		if text := fleet.Explain(err); text != "create container d1-http failed; up: d2; down: d1" {
+			t.Errorf("for everybody: %s", text)
 		}
 		proxy.instead(nil)
 		mustApply(t, r, f)

@@ -353,6 +353,8 @@ func TestW29_AnAddressThatAnotherMachineHasIsRefused(t *testing.T) {
 	began := time.Now()
 	if err := rt.Apply(t.Context(), f); !errors.Is(err, decnet.ErrConflict) || !strings.Contains(err.Error(), "second: address "+attackerAddr+" is in use on the LAN by ") {
 		t.Errorf("error %v", err)
+	} else if text := fleet.Explain(err); !strings.HasPrefix(text, "second: address "+attackerAddr+" is in use on the LAN by ") || strings.Contains(text, decnet.ErrConflict.Error()) {
+		t.Errorf("for everybody: %s", text)
 	}
 	if took := time.Since(began); took > time.Minute {
 		t.Errorf("the refusal took %s", took)
