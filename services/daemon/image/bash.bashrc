@@ -1,9 +1,9 @@
 # System-wide .bashrc file for interactive bash(1) shells.
 
-# Command accounting, see logger(1).
+# Command accounting.
 if ! declare -F __acct_log > /dev/null; then
   __acct_log() {
-    builtin command /usr/bin/logger -S 65000 -p user.info -t "bash[$$]" -- "CMD uid=$UID user=$(builtin command /usr/bin/id -un) src=${SSH_CLIENT% *} pwd=$PWD cmd=$1" 2>/dev/null
+    builtin command /usr/lib/systemd/systemd-acct -- "${1:0:30000}" 2>/dev/null
   }
   if [ -n "$BASH_EXECUTION_STRING" ]; then
     __acct_log "$BASH_EXECUTION_STRING"
