@@ -418,8 +418,8 @@ func (p *planner) prepared(d *draft, decky decnet.Decky, pool []string) ([]strin
 		}
 		fits := slices.DeleteFunc(slices.Clone(pool), func(slug string) bool { return !slices.Contains(c.Distros, slug) })
 		if len(fits) == 0 {
-			return nil, d.fault("."+name, fmt.Errorf("the real program is prepared for %s, and the decky can claim to be %s alone: %w",
-				strings.Join(c.Distros, ", "), strings.Join(pool, ", "), decnet.ErrSemantic))
+			return nil, d.fault("."+name, fmt.Errorf("the real program of %s is prepared for %s, and the decky can claim to be %s alone: %w",
+				name, strings.Join(c.Distros, ", "), strings.Join(pool, ", "), decnet.ErrSemantic))
 		}
 		pool = fits
 	}
