@@ -207,8 +207,14 @@ send "cat /etc/issue.net\r"; expect "# "; send "exit\r"; expect eof
 // telnetDialogue has expect(1) speak to telnetd through the client of Debian.
 func telnetDialogue(t *testing.T, l *lab, addr, text string) string {
 	t.Helper()
-	script := filepath.Join(t.TempDir(), "telnet.exp")
-	if err := os.WriteFile(script, []byte("set timeout 80\nspawn telnet "+addr+"\n"+text), 0o600); err != nil {
+	return expect(t, l, "spawn telnet "+addr+"\n"+text)
+}
+
+// expect runs a script of expect(1) on the attacker's machine.
+func expect(t *testing.T, l *lab, text string) string {
+	t.Helper()
+	script := filepath.Join(t.TempDir(), "dialogue.exp")
+	if err := os.WriteFile(script, []byte("set timeout 80\n"+text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
@@ -313,10 +319,15 @@ func otherShells(t *testing.T, l *lab) {
 	seen.until(t, func(i int) {
 		l.ssh(t, "letmein", "", "ssh", "root@"+vault, fmt.Sprintf("/bin/true probe %d", i))
 	}, "exec")
-	l.ssh(t, "letmein", strings.Join([]string{
+	var dialogue strings.Builder
+	dialogue.WriteString("spawn sshpass -p letmein ssh -tt -F none -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null root@" + vault + "\n")
+	for _, line := range []string{
 		"uname -s", "sh", "uname -m", "cd /var; ls -d 'a b' .", "exit", "bash --norc", "id -u", "exit",
 		`perl -e 'system("/usr/bin/id", "-g")'`, `printf '#!/bin/sh -e\nid -Gn\n' > /tmp/s.sh; chmod +x /tmp/s.sh`, "/tmp/s.sh of script", "exit",
-	}, "\n")+"\n", "ssh", "-tt", "root@"+vault)
+	} {
+		dialogue.WriteString(`expect "# "; send "` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, `$`, `\$`, `[`, `\[`).Replace(line) + `\r"` + "\n")
+	}
+	expect(t, l, dialogue.String()+"expect eof\n")
 	from := func(typ, command string, fields ...string) decnet.Event {
 		t.Helper()
 		e := seen.event(t, typ, append([]string{"command", command, "uid", "0", "src_ip", enginetest.AttackerAddr, "attribution", "pid-chain", "ssh_user", "root"}, fields...)...)
@@ -780,7 +791,8 @@ func noForgery(t *testing.T, l *lab) {
 	l.ssh(t, "letmein", "", "ssh", "root@"+vault, "echo still here")
 	l.wait(t, c, "command", "command", "echo still here")
 	for _, e := range l.events(t, c) {
-		if e.Decky != "vault" || e.Service != "ssh" || e.Type == "forged" || e.Attacker.String() != "10.99.0.50" {
+		if e.Decky != "vault" || e.Service != "ssh" || e.Type == "forged" ||
+			e.Attacker.String() != enginetest.AttackerAddr && e.Attacker.String() != enginetest.AttackerAddr6 {
 			t.Errorf("forged: %s %s %s %v", e.Decky, e.Service, e.Type, e.Fields)
 		}
 		if e.Type == "auth_attempt" && e.Value("method") == "publickey" && e.Value("outcome") == "success" {
