@@ -244,31 +244,37 @@ func (s *server) asker(c *net.UnixConn) (asker, bool) {
 	if err != nil {
 		return asker{}, false
 	}
-	const peerPIDFD = 77 // SO_PEERPIDFD, Linux 6.5 and later
 	var cred *syscall.Ucred
-	pidfd, credErr, fdErr := -1, error(nil), error(nil)
+	var credErr, fdErr error
+	var pidfd int
 	err = raw.Control(func(fd uintptr) {
-		cred, credErr = syscall.GetsockoptUcred(int(fd), syscall.SOL_SOCKET, syscall.SO_PEERCRED)
-		pidfd, fdErr = syscall.GetsockoptInt(int(fd), syscall.SOL_SOCKET, peerPIDFD)
+		if cred, credErr = syscall.GetsockoptUcred(int(fd), syscall.SOL_SOCKET, syscall.SO_PEERCRED); credErr == nil {
+			pidfd, fdErr = peer(int(fd), int(cred.Pid))
+		}
 	})
-	if fdErr == nil && err == nil {
-		defer syscall.Close(pidfd)
-	}
 	if err != nil || credErr != nil || cred.Pid <= 0 {
 		return asker{}, false
 	}
 	a := asker{pid: int(cred.Pid), uid: int(cred.Uid)}
-	a.visit, a.depth = s.visit(a.pid)
-	if fdErr == nil && ended(pidfd) || fdErr != nil && !errors.Is(fdErr, syscall.ENOPROTOOPT) {
-		a.visit = nil
+	if fdErr != nil {
+		return a, true
+	}
+	defer syscall.Close(pidfd)
+	v, depth := s.visit(a.pid)
+	if n, err := unix.Poll([]unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}}, 0); err == nil && n == 0 { // it is still there
+		a.visit, a.depth = v, depth
 	}
 	return a, true
 }
 
-// ended reports whether the process of a descriptor has ended.
-func ended(pidfd int) bool {
-	n, err := unix.Poll([]unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}}, 0)
-	return n != 0 || err != nil
+// peer returns a descriptor of the process at the other end of a socket.
+func peer(socket, pid int) (pidfd int, err error) {
+	const peerPIDFD = 77 // SO_PEERPIDFD, Linux 6.5 and later
+	pidfd, err = syscall.GetsockoptInt(socket, syscall.SOL_SOCKET, peerPIDFD)
+	if errors.Is(err, syscall.ENOPROTOOPT) {
+		return unix.PidfdOpen(pid, 0)
+	}
+	return pidfd, err
 }
 
 // serveCache is the name service cache. It knows nothing, except towards a daemon whose
