@@ -338,7 +338,7 @@ func (a *assembly) stages() []stage {
 func (a *assembly) operator() api.Operator {
 	return operator{a, api.NewOperator(a.db, a.deployed, a.mutator, a.registry, func(last decnet.Fleet) fleet.Options {
 		host, host6 := hostOn(last)
-		return fleet.Options{Host: host, Host6: host6, Now: time.Now}
+		return fleet.Options{Host: host, Host6: host6, NoFiles: true, Now: time.Now}
 	})}
 }
 
