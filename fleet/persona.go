@@ -133,6 +133,16 @@ func ParsePersona(text string) (Persona, error) {
 	return p, nil
 }
 
+// Binds returns the addresses to bind for the decky: Addr, and where there is Addr6 every
+// one of IPv6, as an interface has several and takes a moment to make sure of each
+// (RFC 4862). The decky has no address that is not its own.
+func (p Persona) Binds() []netip.Addr {
+	if p.Addr6.IsValid() {
+		return []netip.Addr{p.Addr, netip.IPv6Unspecified()}
+	}
+	return []netip.Addr{p.Addr}
+}
+
 // Identity returns what the services of the decky agree on. A seed that is not 64
 // hexadecimal digits gives an error that wraps decnet.ErrInvalid.
 func (p Persona) Identity() (services.Identity, error) {

@@ -112,7 +112,10 @@ func (t *translation) service(at place, d decnet.Decky, distro fleet.Distro, svc
 		}
 		s.Tmpfs = append(s.Tmpfs, tmpfs(services.Tmpfs{Dir: "/tmp"}))
 	case c.Context != nil:
-		if c, err = t.withInit(c, distro); err != nil {
+		if err := suits(c, distro); err != nil {
+			t.fault(at, err)
+		}
+		if c, err = t.withInit(c); err != nil {
 			t.fault(at, err)
 		}
 		t.build(&s, at, c, distro)

@@ -261,11 +261,11 @@ func TestSecondAddresses(t *testing.T) {
 	f := fromINI(t, decky("web", 10, "http"), decky("db", 11, "redis"))
 	f.Subnet6, f.Gateway6 = netip.MustParsePrefix("fd99::/64"), netip.MustParseAddr("fd99::1")
 	f.Deckies[0].Addr6 = netip.MustParseAddr("fd99::10")
-	ip(t, "-n attacker addr add fd99::50/64 dev att0 nodad")
 	mustApply(t, r, f)
 	eventually(t, "a second address answers", func() bool {
 		return strings.Contains(l.Attack(t, "nmap", "-6", "-n", "-Pn", "-p80", "fd99::10"), "80/tcp open")
 	})
+	eventually(t, "and so does the first", func() bool { return l.answers(t, "10.99.0.10", 80) })
 	done.take()
 	mustApply(t, r, f)
 	equal(t, "steps", done.take(), nil)

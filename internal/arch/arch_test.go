@@ -39,6 +39,7 @@ var rules = map[string]rule{
 	"services/internal/keys":     {floor: 1.3},
 	"services/internal/*":        {floor: 1.5},
 	"services/internal/tlshello": {floor: 1.4},
+	"services/ssh/internal/wire": {floor: 1.6},
 	"services/internal/shell":    {floor: 1.5, outside: []string{"mvdan.cc/sh/v3", "github.com/hashicorp/golang-lru/v2"}},
 	"services/internal/login":    {floor: 1.5, outside: []string{"github.com/hashicorp/golang-lru/v2"}},
 	"store/internal/sqlrepo":     {floor: 1.5, outside: []string{"github.com/pressly/goose/v3", "github.com/google/uuid"}},
