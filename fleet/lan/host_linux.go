@@ -28,7 +28,7 @@ type host struct {
 	blueprint
 	home  *os.File // the namespace of the process
 	ns    *os.File // keeps the namespace, which goes away with the last socket in it
-	link  netlink.Link
+	link  int      // index in the namespace
 	watch *egress.Watch
 
 	listed bool // linksUp had the link when it was made
@@ -53,7 +53,7 @@ func (n *network) build(h *host) error {
 		if err != nil {
 			return err
 		}
-		h.watch, err = egress.Lock(egress.Options{Decky: h.decky, Exits: exits, Sink: n.opt.Sink, Now: n.opt.Now})
+		h.watch, err = n.reporter.Lock(egress.Options{Decky: h.decky, Exits: exits, IPv4Only: !h.addr6.IsValid()})
 		if err != nil {
 			return fmt.Errorf("egress lock: %w", privilege(err))
 		}
@@ -97,20 +97,27 @@ func (h *host) configure() error {
 		return err
 	}
 	defer nl.Close()
-	if h.link, err = nl.LinkByName(linkName); err != nil {
+	link, err := nl.LinkByName(linkName)
+	if err != nil {
 		return err
 	}
+	h.link = link.Attrs().Index
 	addrs := []netip.Prefix{h.addr}
 	if h.addr6.IsValid() {
 		addrs = append(addrs, netip.PrefixFrom(h.link6, 64), h.addr6)
 	}
 	for _, p := range addrs {
 		addr := &netlink.Addr{IPNet: &net.IPNet{IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())}}
-		if err := nl.AddrAdd(h.link, addr); err != nil {
+		if err := nl.AddrAdd(link, addr); err != nil {
 			return fmt.Errorf("address %s: %w", p, err)
 		}
 	}
 	return nil
+}
+
+// device returns the link of h. What the kernel tells of it is not kept, as there are many.
+func (h *host) device() netlink.Link {
+	return &netlink.Device{LinkAttrs: netlink.LinkAttrs{Index: h.link, Name: linkName, HardwareAddr: h.mac[:]}}
 }
 
 // orphanRetries is how often the kernel repeats the end of a connection to a peer that does
@@ -200,14 +207,14 @@ func (h *host) up() error {
 			return err
 		}
 		defer nl.Close()
-		if err := setUp(nl, h.link); err != nil {
+		if err := setUp(nl, h.device()); err != nil {
 			return err
 		}
 		for _, gw := range []netip.Addr{h.gateway, h.gateway6} {
 			if !gw.IsValid() || gw == h.gateway6 && !h.addr6.IsValid() {
 				continue
 			}
-			if err := nl.RouteAdd(&netlink.Route{LinkIndex: h.link.Attrs().Index, Gw: gw.AsSlice()}); err != nil {
+			if err := nl.RouteAdd(&netlink.Route{LinkIndex: h.link, Gw: gw.AsSlice()}); err != nil {
 				return fmt.Errorf("default route by %s: %w", gw, err)
 			}
 		}
@@ -225,7 +232,7 @@ func (h *host) up() error {
 // awaitIPv6 waits until the addresses answer, which the kernel sees to in the background.
 func (h *host) awaitIPv6(nl *netlink.Handle) error {
 	for wait, until := time.Millisecond, time.Now().Add(dying); ; wait = min(2*wait, 50*time.Millisecond) {
-		addrs, err := nl.AddrList(h.link, unix.AF_INET6)
+		addrs, err := nl.AddrList(h.device(), unix.AF_INET6)
 		if err != nil {
 			return err
 		}
@@ -263,7 +270,7 @@ func (h *host) down() error {
 			return err
 		}
 		defer nl.Close()
-		return nl.LinkSetDown(h.link)
+		return nl.LinkSetDown(h.device())
 	})
 }
 

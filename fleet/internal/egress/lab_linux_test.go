@@ -134,17 +134,24 @@ func (r *recorder) of(protocol, addr, port string) []decnet.Event {
 	})
 }
 
-// lock locks the decky until the test ends.
+// lock locks the decky and reports what is dropped until the test ends.
 func lock(t *testing.T, seen decnet.Sink, exits ...string) *egress.Watch {
 	t.Helper()
 	parsed, err := fleet.ParseExits(exits)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var watch *egress.Watch
-	within(t, deckyNS, func() {
-		watch, err = egress.Lock(egress.Options{Decky: "web", Exits: parsed, Sink: seen, Now: time.Now})
-	})
+	return lockAs(t, seen, egress.Options{Decky: "web", Exits: parsed})
+}
+
+func lockAs(t *testing.T, seen decnet.Sink, opt egress.Options) (watch *egress.Watch) {
+	t.Helper()
+	r, err := egress.NewReporter(seen, time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(r.Close)
+	within(t, deckyNS, func() { watch, err = r.Lock(opt) })
 	if err != nil {
 		t.Fatal(err)
 	}

