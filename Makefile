@@ -2,6 +2,7 @@
 # make test    the full run: every layer, with the race detector, nothing skipped
 # make bench   the figures, as ratios to bare peers in the same run
 # make galera  the conformance suite of stores on a cluster of three nodes
+# make mysql   the tests of stores, of copies and of the daemon's databases on MySQL
 # make fuzz    every fuzz target for FUZZTIME
 # make lint    gofmt, go vet, staticcheck
 
@@ -11,7 +12,7 @@ VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev
 COMMIT   ?= $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
 LDFLAGS  := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 
-.PHONY: build demo test bench galera fuzz lint
+.PHONY: build demo test bench galera mysql fuzz lint
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
@@ -28,6 +29,11 @@ bench:
 
 galera:
 	DECNET_GALERA_SUITE=1 $(GO) test -count=1 -timeout 30m -run W06_KilledNode -v ./store/mysql
+
+mysql:
+	test/mysql
+	DECNET_TEST_SERVER=mysql $(GO) test -count=1 -timeout 30m -skip W06_KilledNode ./store/mysql ./store/transfer
+	DECNET_TEST_SERVER=mysql $(GO) test -count=1 -timeout 30m -run 'MySQL|DatabaseCopy' ./cmd/decnetd
 
 fuzz:
 	test/fuzz $(FUZZTIME)

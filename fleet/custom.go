@@ -82,9 +82,20 @@ func parsePorts(text string) ([]services.Port, error) {
 	return ports, nil
 }
 
+// checkCustomName refuses the names under which DECNET itself makes events: what a container
+// prints would be taken for what an operator did, or an instrument saw.
+func checkCustomName(name string) error {
+	e := decnet.Event{Service: name}
+	if e.FromSensor() || name == "egress" || name == "decnet" {
+		return fmt.Errorf("events of the service %s are DECNET's own, choose another name: %w", name, decnet.ErrSemantic)
+	}
+	return nil
+}
+
 // WithCustom returns a registry that has the services of reg and the custom services that
 // the deckies of f run. Two deckies that define a service differently give an error that
-// wraps decnet.ErrConflict.
+// wraps decnet.ErrConflict, and a name under which DECNET itself makes events one that wraps
+// decnet.ErrSemantic.
 func WithCustom(reg *services.Registry, f decnet.Fleet) (*services.Registry, error) {
 	found := make(map[string]Custom)
 	var list []services.Service
@@ -95,6 +106,9 @@ func WithCustom(reg *services.Registry, f decnet.Fleet) (*services.Registry, err
 				continue
 			}
 			ports, err := parsePorts(cfg["ports"])
+			if err == nil {
+				err = checkCustomName(name)
+			}
 			if err != nil {
 				return nil, fmt.Errorf("fleet: %s: custom service %s: %w", d.Name, name, err)
 			}

@@ -219,6 +219,9 @@ func (doc *iniDocument) readCustoms(p *planner) (map[string]Custom, error) {
 	customs := make(map[string]Custom)
 	for _, s := range doc.customs {
 		c := Custom{Name: strings.TrimPrefix(s.name, "custom-")}
+		if err := checkCustomName(c.Name); err != nil {
+			return nil, fmt.Errorf("fleet: %s: %w", s.at(""), err)
+		}
 		err := s.apply([]string{"binary", "exec", "ports"}, map[string]func(string) error{
 			"binary": func(v string) error { c.Image = v; return nil },
 			"exec":   func(v string) error { c.Exec = v; return nil },

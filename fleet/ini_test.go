@@ -189,6 +189,35 @@ func TestINIErrorsNameThePlaceAndWhatIsAccepted(t *testing.T) {
 	}
 }
 
+func TestFilesOfTheMachineAreForItsOperatorAlone(t *testing.T) {
+	t.Parallel()
+	web := newPot("web", tcp(80))
+	web.Keys = append(web.Keys, services.Key{Name: "files", Type: services.KeyPath})
+	reg, err := services.NewRegistry(web)
+	if err != nil {
+		t.Fatal(err)
+	}
+	there := t.TempDir()
+	document := func(dir string) []byte { return []byte("[a]\nservices = web\n[a.web]\nfiles = " + dir + "\n") }
+	kept, err := fleet.FromINI(reg, document(there), options())
+	if err != nil || kept.Deckies[0].Config["web"]["files"] != there {
+		t.Fatalf("the operator's own: %+v, %v", kept, err)
+	}
+	opt := options()
+	opt.NoFiles = true
+	for _, dir := range []string{there, there + "/missing"} {
+		_, err := fleet.FromINI(reg, document(dir), opt)
+		if want := "fleet: line 3: [a.web]: files names a file of the machine, which only its operator may: semantic"; err == nil || err.Error() != want {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+	opt.Existing = kept
+	f, err := fleet.FromINI(reg, []byte("[b]\nservices = web\n"), opt)
+	if err != nil || len(f.Deckies) != 2 || f.Deckies[0].Config["web"]["files"] != there {
+		t.Errorf("what the operator deployed does not stay: %+v, %v", f, err)
+	}
+}
+
 func TestLANNeedsASubnet(t *testing.T) {
 	t.Parallel()
 	opt := options()
@@ -265,6 +294,24 @@ func TestW29_ExplicitAddressesAreChecked(t *testing.T) {
 	}
 	if want := []string{"10.1.0.2", "10.1.0.4", "10.1.0.5", "10.1.0.6", "10.1.0.3"}; !cmp.Equal(got, want) {
 		t.Errorf("addresses %v, want %v", got, want)
+	}
+}
+
+func TestW18_NoImageSpeaksForDECNET(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"audit", "mutator", "collector", "sniffer", "prober", "correlator", "egress", "decnet"} {
+		reg, err := services.NewRegistry(newPot("ssh", tcp(22))) // one that has no such service
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = fleet.FromINI(reg, []byte("[a]\nservices = "+name+"\n[custom-"+name+"]\nbinary = example/image\n"), options())
+		if !errors.Is(err, decnet.ErrSemantic) || !strings.Contains(err.Error(), "line 3: [custom-"+name+"]: events of the service "+name+" are DECNET's own") {
+			t.Errorf("%s: %v", name, err)
+		}
+		f := decnet.Fleet{Deckies: []decnet.Decky{{Name: "a", Services: []string{name}, Config: map[string]map[string]string{name: {"binary": "example/image"}}}}}
+		if _, err := fleet.WithCustom(reg, f); !errors.Is(err, decnet.ErrSemantic) {
+			t.Errorf("%s in a document: %v", name, err)
+		}
 	}
 }
 

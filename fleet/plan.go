@@ -53,6 +53,10 @@ type Options struct {
 	// asks for no other. What Options leaves open is taken from it too.
 	Existing decnet.Fleet
 
+	// NoFiles refuses settings that name files of this machine. It is for documents of
+	// people who may deploy deckies and not read such files: a decky would show them.
+	NoFiles bool
+
 	Now  func() time.Time // nil: time.Now
 	Rand io.Reader        // where a random seed comes from; nil: crypto/rand
 }
@@ -456,8 +460,25 @@ func (p *planner) checkConfig(d *draft, decky decnet.Decky) error {
 		if err != nil {
 			return d.fault("services", err)
 		}
+		if err := p.checkFiles(svc, cfg); err != nil {
+			return d.fault("."+name, err)
+		}
 		if err := checkConfig(svc, services.Env{Decky: decky.Name, Identity: id}, cfg); err != nil {
 			return d.fault("."+name, err)
+		}
+	}
+	return nil
+}
+
+// checkFiles refuses settings that name files, where the plan may have none. It comes before
+// they are looked for, so that the answer does not tell whether there is such a file.
+func (p *planner) checkFiles(svc services.Service, cfg services.Config) error {
+	if !p.opt.NoFiles {
+		return nil
+	}
+	for _, k := range svc.Info().Keys {
+		if k.Type == services.KeyPath && cfg[k.Name] != "" {
+			return fmt.Errorf("%s names a file of the machine, which only its operator may: %w", k.Name, decnet.ErrSemantic)
 		}
 	}
 	return nil

@@ -67,6 +67,9 @@ func TestUpChangesThroughTheAPI(t *testing.T) {
 		t.Errorf("profiling: %d", status)
 	}
 
+	if status, text := c.ask(t, "POST", "/deckies/deploy", `{"ini_content":"[leak]\nservices = http\n[leak.http]\nfiles = /etc\n"}`); status != http.StatusConflict || !strings.Contains(text, "line 3: [leak.http]: files names a file") {
+		t.Errorf("a decky that shows files of this machine: %d %s", status, text)
+	}
 	status, text := c.ask(t, "POST", "/deckies/deploy", `{"ini_content":"[cache]\nip = 127.0.83.9\nservices = redis\n"}`)
 	if status != http.StatusOK {
 		t.Fatalf("deploy: %d %s", status, text)

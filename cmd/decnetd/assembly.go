@@ -113,6 +113,13 @@ func (f *upFlags) run(ctx context.Context, std streams, env func(string) string)
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
+	show := newProgress(std.err)
+	defer show.end()
+	return onlyHere(ctx, db, src.String(), f.data, show, func(ctx context.Context) error { return f.system(ctx, std, show, env, registry, secret, db) })
+}
+
+// system makes the parts on a store that is ours alone and runs them until ctx ends.
+func (f *upFlags) system(ctx context.Context, std streams, show *progress, env func(string) string, registry *services.Registry, secret []byte, db store.Repository) error {
 	users, err := db.Users(ctx)
 	if err != nil {
 		return err
@@ -139,8 +146,6 @@ func (f *upFlags) run(ctx context.Context, std streams, env func(string) string)
 	if a.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", f.api); err != nil {
 		return fmt.Errorf("--api: %w", err) // before anything is deployed
 	}
-	show := newProgress(std.err)
-	defer show.end()
 	if err := a.newRuntime(ctx, f, sink, files, show); err != nil {
 		return err
 	}
@@ -338,7 +343,7 @@ func (a *assembly) stages() []stage {
 func (a *assembly) operator() api.Operator {
 	return operator{a, api.NewOperator(a.db, a.deployed, a.mutator, a.registry, func(last decnet.Fleet) fleet.Options {
 		host, host6 := hostOn(last)
-		return fleet.Options{Host: host, Host6: host6, Now: time.Now}
+		return fleet.Options{Host: host, Host6: host6, NoFiles: true, Now: time.Now}
 	})}
 }
 

@@ -74,9 +74,8 @@ const abandoned = time.Hour
 const blockSize = 4 << 10
 
 var (
-	deckyName   = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}$`)
-	serviceName = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,62}$`)
-	storedName  = regexp.MustCompile(`^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z_[a-f0-9]{12}_[A-Za-z0-9._-]{1,255}$`)
+	folderName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$`) // of a decky or a service
+	storedName = regexp.MustCompile(`^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z_[a-f0-9]{12}_[A-Za-z0-9._-]{1,255}$`)
 )
 
 // New opens the quarantine at path and makes the directory when there is none. Files
@@ -147,13 +146,15 @@ func (d *Dir) Close() error { return d.root.Close() }
 
 func onDisk(size int64) int64 { return max(1, (size+blockSize-1)/blockSize) * blockSize }
 
-// Store keeps what r has, to its end, for decky and service. A file that is larger than
+// Store keeps what r has, to its end, for decky and service, whose names have at most 128
+// ASCII letters, digits, dots, underscores and minuses, a letter or digit first; others give
+// decnet.ErrInvalid. A file that is larger than
 // one may be, or for which there is no space, is not kept: then the error wraps
 // services.ErrQuota, and the Artifact has size and hash without a name. When r fails,
 // what came before is kept and the error is that of r. Content that one service of a decky
 // stored under the same name not long ago is not stored again: the Artifact has the name of then.
 func (d *Dir) Store(ctx context.Context, decky, service, claimedName string, r io.Reader) (services.Artifact, error) {
-	if !deckyName.MatchString(decky) || !serviceName.MatchString(service) {
+	if !folderName.MatchString(decky) || !folderName.MatchString(service) {
 		return services.Artifact{}, fmt.Errorf("quarantine: decky %q, service %q: %w", decky, service, decnet.ErrInvalid)
 	}
 	u := &upload{dir: d, decky: decky, folder: path.Join(decky, service), hash: sha256.New()}
@@ -328,7 +329,7 @@ func baseName(claimed string) string {
 // give decnet.ErrInvalid, and what is not there, or is not a regular file,
 // decnet.ErrNotFound. The file is an *os.File.
 func (d *Dir) Open(decky, storedAs string) (fs.File, error) {
-	if !deckyName.MatchString(decky) || !storedName.MatchString(storedAs) {
+	if !folderName.MatchString(decky) || !storedName.MatchString(storedAs) {
 		return nil, fmt.Errorf("quarantine: %q of %q: %w", storedAs, decky, decnet.ErrInvalid)
 	}
 	folders, err := fs.ReadDir(d.root.FS(), decky)

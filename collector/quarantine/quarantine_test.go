@@ -112,6 +112,32 @@ func TestW19_EveryStoredNameCanBeDownloaded(t *testing.T) {
 	}
 }
 
+// TestW31_EveryDeckyKeepsItsFiles has names such as fleet.CheckName takes.
+func TestW31_EveryDeckyKeepsItsFiles(t *testing.T) {
+	root := t.TempDir()
+	d := newDir(t, root, Options{})
+	for i, decky := range []string{"decky-01", "Decky-01", "Web_1.Site", "1", "a..b", strings.Repeat("d", 128)} {
+		text := fmt.Sprint("content ", i)
+		a, err := d.Store(t.Context(), decky, "ssh", "x", strings.NewReader(text))
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		f, err := d.Open(decky, a.StoredAs)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		got, err := io.ReadAll(f)
+		if f.Close(); err != nil || string(got) != text {
+			t.Errorf("%s: %q, %v", decky, got, err)
+		}
+		if _, err := os.Stat(filepath.Join(root, decky, "ssh", a.StoredAs)); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func FuzzBaseName(f *testing.F) {
 	f.Add("../../etc/passwd")
 	f.Add("a\x00\xff\n")
@@ -152,7 +178,9 @@ func TestOpenGuards(t *testing.T) {
 		{"decky-01", "", decnet.ErrInvalid},
 		{"..", a.StoredAs, decnet.ErrInvalid},
 		{incoming, a.StoredAs, decnet.ErrInvalid},
-		{"Decky-01", a.StoredAs, decnet.ErrInvalid},
+		{"Decky-01", a.StoredAs, decnet.ErrNotFound},
+		{"decky 01", a.StoredAs, decnet.ErrInvalid},
+		{strings.Repeat("d", 129), a.StoredAs, decnet.ErrInvalid},
 		{"decky-03", a.StoredAs, decnet.ErrNotFound},
 		{"decky-01", strings.Replace(a.StoredAs, "_x", "_y", 1), decnet.ErrNotFound},
 		{"decky-01", link, decnet.ErrNotFound},
@@ -270,7 +298,7 @@ func TestLeftoversOfACrashAreRemoved(t *testing.T) {
 
 func TestStoreRefusesNames(t *testing.T) {
 	d := newDir(t, t.TempDir(), Options{})
-	for _, c := range [][2]string{{"../x", "ssh"}, {"decky-01", "../ssh"}, {"", "ssh"}, {"decky-01", ""}, {incoming, "ssh"}} {
+	for _, c := range [][2]string{{"../x", "ssh"}, {"decky-01", "../ssh"}, {"", "ssh"}, {"decky-01", ""}, {incoming, "ssh"}, {".", "ssh"}, {"..", "ssh"}, {"-d", "ssh"}, {"d\x00", "ssh"}, {"décky", "ssh"}} {
 		if _, err := d.Store(t.Context(), c[0], c[1], "x", strings.NewReader("")); !errors.Is(err, decnet.ErrInvalid) {
 			t.Errorf("%q: %v", c, err)
 		}

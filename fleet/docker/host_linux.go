@@ -22,8 +22,8 @@ type hostLink struct {
 	project string
 	mode    string // fleet.ModeMACVLAN or fleet.ModeIPVLAN
 	parent  netlink.Link
-	source  net.IP       // this machine's own address on the LAN
-	route   netip.Prefix // of the deckies
+	source  net.IP   // this machine's own address on the LAN
+	routes  []string // to each decky, and to nobody else: other machines keep their way
 }
 
 func hostAlias(project string) string { return "decnet fleet " + project }
@@ -32,16 +32,15 @@ func hostAlias(project string) string { return "decnet fleet " + project }
 // IPv4 address on the LAN, so that it is not part of it.
 func newHostLink(project string, f decnet.Fleet) (*hostLink, error) {
 	h := &hostLink{project: project, mode: f.Mode}
-	var addrs []netip.Addr
 	for _, d := range f.Deckies {
 		if d.Addr.Is4() {
-			addrs = append(addrs, d.Addr)
+			h.routes = append(h.routes, netip.PrefixFrom(d.Addr, 32).String())
 		}
 	}
-	if len(addrs) == 0 {
+	if len(h.routes) == 0 {
 		return nil, nil
 	}
-	h.route = fleet.Covering(addrs)
+	slices.Sort(h.routes)
 	var err error
 	if h.parent, err = netlink.LinkByName(f.Interface); err != nil {
 		return nil, fmt.Errorf("interface %q: %w", f.Interface, decnet.ErrNotFound)
@@ -51,7 +50,7 @@ func newHostLink(project string, f decnet.Fleet) (*hostLink, error) {
 		return nil, err
 	}
 	for _, a := range own {
-		if a.Scope == unix.RT_SCOPE_UNIVERSE {
+		if ip, _ := netip.AddrFromSlice(a.IP.To4()); a.Scope == unix.RT_SCOPE_UNIVERSE && (!f.Subnet.IsValid() || f.Subnet.Contains(ip)) {
 			h.source = a.IP
 			return h, nil
 		}
@@ -84,7 +83,17 @@ func (h *hostLink) stands() (yes bool, name string, err error) {
 		return false, a.Name, err
 	}
 	routes, err := routesBy(links[0])
-	return len(routes) == 1 && routes[0].Dst.String() == h.destination().String(), a.Name, err
+	return slices.Equal(destinations(routes), h.routes), a.Name, err
+}
+
+// destinations returns where routes lead, sorted.
+func destinations(routes []netlink.Route) []string {
+	var list []string
+	for _, r := range routes {
+		list = append(list, r.Dst.String())
+	}
+	slices.Sort(list)
+	return list
 }
 
 func (h *hostLink) fits(l netlink.Link) bool {
@@ -105,10 +114,6 @@ func (h *hostLink) freeName() (string, error) {
 func routesBy(l netlink.Link) ([]netlink.Route, error) {
 	all, err := netlink.RouteListFiltered(netlink.FAMILY_V4, &netlink.Route{LinkIndex: l.Attrs().Index, Table: unix.RT_TABLE_MAIN}, netlink.RT_FILTER_OIF|netlink.RT_FILTER_TABLE)
 	return slices.DeleteFunc(all, func(r netlink.Route) bool { return r.Dst == nil }), err
-}
-
-func (h *hostLink) destination() *net.IPNet {
-	return &net.IPNet{IP: h.route.Addr().AsSlice(), Mask: net.CIDRMask(h.route.Bits(), 32)}
 }
 
 // make makes what is missing of the interface, and removes what is too much.
@@ -185,19 +190,24 @@ func (h *hostLink) configure(link netlink.Link) error {
 	if err := netlink.LinkSetUp(link); err != nil {
 		return err
 	}
-	to := h.destination()
-	if err := netlink.RouteReplace(&netlink.Route{LinkIndex: link.Attrs().Index, Dst: to, Src: h.source, Scope: netlink.SCOPE_LINK}); err != nil {
-		return fmt.Errorf("route to %s: %w", to, err)
-	}
 	routes, err := routesBy(link)
 	if err != nil {
 		return err
 	}
 	for _, r := range routes {
-		if r.Dst.String() != to.String() {
+		if !slices.Contains(h.routes, r.Dst.String()) {
 			if err := netlink.RouteDel(&r); err != nil {
 				return fmt.Errorf("route to %s: %w", r.Dst, err)
 			}
+		}
+	}
+	for _, text := range h.routes {
+		_, to, err := net.ParseCIDR(text)
+		if err != nil {
+			return err
+		}
+		if err := netlink.RouteReplace(&netlink.Route{LinkIndex: link.Attrs().Index, Dst: to, Src: h.source, Scope: netlink.SCOPE_LINK}); err != nil {
+			return fmt.Errorf("route to %s: %w", to, err)
 		}
 	}
 	return nil

@@ -175,7 +175,7 @@ func TestThisMachineReachesItsDeckies(t *testing.T) {
 			return c.Close() == nil
 		})
 	}
-	if got := ip(t, "-o route show dev decnet_macvlan0"); got != "10.99.0.8/29 scope link src "+hostAddr+" \n" {
+	if got := ip(t, "-o route show dev decnet_macvlan0"); got != "10.99.0.10 scope link src "+hostAddr+" \n10.99.0.13 scope link src "+hostAddr+" \n" {
 		t.Errorf("routes: %q", got)
 	}
 	if got := ip(t, "-o -4 addr show dev decnet_macvlan0"); !strings.Contains(got, " "+hostAddr+"/32 ") {
@@ -230,6 +230,28 @@ func TestThisMachineReachesItsDeckies(t *testing.T) {
 	<-asked
 	if strings.Count(text.String(), hostAddr+" is-at "+mac) != 3 {
 		t.Errorf("the LAN hears of %s:\n%s\nwhere only %s is right", hostAddr, text.String(), mac)
+	}
+}
+
+// Deckies that are far apart in their subnet take nothing from the way of this machine to
+// everybody else on it.
+func TestThisMachineKeepsItsWayToTheLAN(t *testing.T) {
+	l := newLab(t)
+	r, _ := l.runtime(t, docker.Options{})
+	before := ip(t, "-o route show")
+	mustApply(t, r, fromINI(t, decky("low", 10, "http"), decky("high", 200, "http")))
+	if got := ip(t, "-o route show dev "+enginetest.Parent); !strings.HasPrefix(got, "10.99.0.0/24 ") {
+		t.Errorf("routes by %s with deckies: %q", enginetest.Parent, got)
+	}
+	for _, to := range []string{"10.99.0.10:80", "10.99.0.200:80"} {
+		eventually(t, "this machine reaches "+to, func() bool {
+			c, err := net.DialTimeout("tcp", to, 5*time.Second)
+			return err == nil && c.Close() == nil
+		})
+	}
+	mustDown(t, r)
+	if after := ip(t, "-o route show"); after != before {
+		t.Errorf("routes are\n%s\nand were\n%s", after, before)
 	}
 }
 

@@ -59,6 +59,7 @@ var rules = map[string]rule{
 	"store/dsn":            {floor: 2.5},
 	"store/retention":      {floor: 2},
 	"store/transfer":       {floor: 2},
+	"store/lease":          {floor: 2},
 	"correlate/profile":    {floor: 2},
 	"collector":            {floor: 2, outside: []string{"github.com/hashicorp/golang-lru/v2", "golang.org/x/sys"}},
 	"collector/quarantine": {floor: 2, outside: []string{"github.com/hashicorp/golang-lru/v2"}},

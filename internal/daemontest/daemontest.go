@@ -60,6 +60,10 @@ type Daemon struct {
 	err    error // valid when it has ended
 }
 
+// patience is how long a machine may take that is busy with other things: images with real
+// daemons are built before decnetd is ready.
+const patience = 5 * time.Minute
+
 // AdminPassword is that of the administrator once LogIn has changed the generated one.
 const AdminPassword = "correct horse battery"
 
@@ -101,8 +105,8 @@ func Start(t *testing.T, binary, data string, args ...string) *Daemon {
 	case d.Startup = <-ready:
 	case <-d.Exited:
 		t.Fatalf("decnetd ended: %v\n%s", d.err, d.Said())
-	case <-time.After(time.Minute):
-		t.Fatalf("decnetd is not ready after a minute:\n%s", d.Said())
+	case <-time.After(patience):
+		t.Fatalf("decnetd is not ready after %s:\n%s", patience, d.Said())
 	}
 	if m := regexp.MustCompile(`password:\s+(\S+)`).FindStringSubmatch(d.Said()); m != nil {
 		d.password = m[1]
@@ -308,12 +312,12 @@ func (d *Daemon) Attacker(t *testing.T, ip string) *AttackerRow {
 	return nil
 }
 
-// WaitFor calls ok until it returns true, and fails the test after a minute.
+// WaitFor calls ok until it returns true, and fails the test after five minutes.
 func WaitFor(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(time.Minute); !ok(); time.Sleep(100 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); !ok(); time.Sleep(100 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("%s: not seen within a minute", what)
+			t.Fatalf("%s: not seen within %s", what, patience)
 		}
 	}
 }

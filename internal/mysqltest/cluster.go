@@ -59,7 +59,7 @@ func StartCluster(n int, args ...string) (nodes []*Server, err error) {
 		if i == 0 {
 			first = append(slices.Clone(own), "--wsrep-new-cluster")
 		}
-		s, err := start("mysql", first) // rsync, which brings a node what the others have, gives up the rights of root
+		s, err := start(mariaDB{}, "mysql", first) // rsync, which brings a node what the others have, gives up the rights of root
 		if err != nil {
 			return nodes, err
 		}
@@ -91,7 +91,7 @@ func (s *Server) AwaitSync() error {
 		}
 		select {
 		case <-s.ended:
-			return fmt.Errorf("mariadbd ended by itself\n%s", s.log)
+			return fmt.Errorf("the server ended by itself\n%s", s.log)
 		case <-ctx.Done():
 			return fmt.Errorf("the node is %q: %w", state, errors.Join(ctx.Err(), err))
 		case <-tick.C:

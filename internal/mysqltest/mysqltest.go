@@ -1,5 +1,5 @@
-// Package mysqltest runs a private MariaDB server for tests: its own data, socket and port on
-// loopback, whatever else runs on the machine.
+// Package mysqltest runs a private MariaDB or MySQL server for tests: its own data, socket and
+// port on loopback, whatever else runs on the machine.
 //
 //	server, err := mysqltest.Start()
 //	if err != nil {
@@ -17,7 +17,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"os/exec"
 	"os/user"
 	"path/filepath"
 	"runtime"
@@ -30,8 +29,9 @@ import (
 	"github.com/go-sql-driver/mysql"
 )
 
-// ErrMissing is the error of Start where MariaDB is not installed.
-var ErrMissing = errors.New("mariadbd is not installed (Debian: mariadb-server)")
+// Variable is the name of the variable of the environment that makes Start start MySQL when it
+// is "mysql".
+const Variable = "DECNET_TEST_SERVER"
 
 // startTimeout is how long a server may take until it answers.
 const startTimeout = time.Minute
@@ -41,11 +41,13 @@ const startTimeout = time.Minute
 type Server struct {
 	Port   int
 	Socket string
+	MySQL  bool // false: MariaDB
 
-	dir  string
-	args []string
-	user []string     // an argument
-	next atomic.Int64 // numbers databases
+	product product
+	dir     string
+	args    []string
+	user    []string     // an argument
+	next    atomic.Int64 // numbers databases
 
 	process *os.Process
 	ended   chan struct{} // closed when process has ended
@@ -53,21 +55,32 @@ type Server struct {
 }
 
 // Start makes an empty server with args added to its command line and returns when it
-// answers. The user root has no password. The server ends with Stop, or with this process.
-func Start(args ...string) (*Server, error) { return start("root", args) }
+// answers: of MariaDB, or of MySQL when [Variable] says so. The user root has no password.
+// The server ends with Stop, or with this process.
+func Start(args ...string) (*Server, error) {
+	if os.Getenv(Variable) == "mysql" {
+		return StartMySQL(args...)
+	}
+	return StartMariaDB(args...)
+}
+
+// StartMariaDB is Start with a server of MariaDB.
+func StartMariaDB(args ...string) (*Server, error) { return start(mariaDB{}, "root", args) }
+
+// StartMySQL is Start with a server of MySQL.
+func StartMySQL(args ...string) (*Server, error) { return start(mySQL{}, "root", args) }
 
 // start is Start with a server of a user, unless this process is not of root.
-func start(as string, args []string) (*Server, error) {
-	for _, name := range []string{"mariadbd", "mariadb-install-db"} {
-		if _, err := exec.LookPath(name); err != nil {
-			return nil, ErrMissing
-		}
+func start(p product, as string, args []string) (*Server, error) {
+	if err := p.missing(); err != nil {
+		return nil, err
 	}
 	dir, err := os.MkdirTemp("", "mysqltest")
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{dir: dir, Socket: filepath.Join(dir, "socket"), args: args}
+	_, isMySQL := p.(mySQL)
+	s := &Server{MySQL: isMySQL, product: p, dir: dir, Socket: filepath.Join(dir, "socket"), args: args}
 	err = os.Mkdir(s.tmp(), 0o700)
 	if err == nil && os.Geteuid() == 0 {
 		s.user = []string{"--user=" + as} // what the programs want to hear before they run as root
@@ -76,11 +89,10 @@ func start(as string, args []string) (*Server, error) {
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
-	install := exec.Command("mariadb-install-db", append([]string{"--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db",
-		"--datadir=" + s.data()}, s.user...)...)
+	install := p.install(s.data(), s.user...)
 	install.Env = s.env()
 	if out, err := install.CombinedOutput(); err != nil {
-		return nil, errors.Join(fmt.Errorf("mariadb-install-db: %w\n%s", err, out), os.RemoveAll(dir))
+		return nil, errors.Join(fmt.Errorf("%s: %w\n%s", install.Path, err, out), os.RemoveAll(dir))
 	}
 	if s.Port, err = freePort(); err == nil {
 		err = s.Run()
@@ -126,9 +138,9 @@ func freePort() (int, error) {
 // Run starts a server again that Kill has ended, on the same data, socket and port.
 func (s *Server) Run() error {
 	log := new(bytes.Buffer)
-	args := append([]string{"--no-defaults", "--datadir=" + s.data(), "--socket=" + s.Socket, "--port=" + strconv.Itoa(s.Port),
+	args := append([]string{"--datadir=" + s.data(), "--socket=" + s.Socket, "--port=" + strconv.Itoa(s.Port),
 		"--tmpdir=" + s.tmp(), "--bind-address=127.0.0.1", "--pid-file=" + filepath.Join(s.dir, "pid"), "--skip-log-bin"}, s.user...)
-	cmd := exec.Command("mariadbd", append(args, s.args...)...)
+	cmd := s.product.serve(append(args, s.args...)...)
 	cmd.Env = s.env()
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
@@ -149,7 +161,7 @@ func (s *Server) Run() error {
 	s.process, s.ended, s.log = cmd.Process, ended, log
 	if err := s.await(); err != nil {
 		s.Kill()
-		return fmt.Errorf("mariadbd: %w\n%s", err, log.Bytes())
+		return fmt.Errorf("%s: %w\n%s", cmd.Path, err, log.Bytes())
 	}
 	return nil
 }
@@ -192,7 +204,7 @@ func (s *Server) Stop() error {
 	var err error
 	select {
 	case <-s.ended:
-		err = fmt.Errorf("mariadbd ended by itself\n%s", s.log)
+		err = fmt.Errorf("the server ended by itself\n%s", s.log)
 	default:
 		s.Kill()
 	}

@@ -141,12 +141,13 @@ func TestW06_KilledServerLosesAndDoublesNothing(t *testing.T) {
 	t.Logf("%d records in %d lives of the server, %d errors on the way", acknowledged.Load(), rounds+1, failed.Load())
 }
 
-// cutter is a proxy in front of the server that cuts a connection at its COMMIT when it is
-// told to.
+// cutter is a proxy in front of the server that cuts a connection when it is told to: at its
+// COMMIT, or when so many requests have come.
 type cutter struct {
 	net.Listener
 	server string
 	mode   atomic.Int32 // of the next COMMIT
+	left   atomic.Int32 // requests until one is not passed on
 	cuts   atomic.Int32
 	wait   sync.WaitGroup
 }
@@ -207,6 +208,11 @@ func (c *cutter) serve(client net.Conn) {
 	for {
 		n, err := client.Read(buf)
 		if err != nil {
+			server.Close()
+			return
+		}
+		if c.left.Add(-1) == 0 {
+			c.cuts.Add(1)
 			server.Close()
 			return
 		}

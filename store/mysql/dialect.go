@@ -62,13 +62,17 @@ const (
 	errShutdown           = 1053
 	errReadOnly           = 1290
 	errReadOnlyMode       = 1836
-	errKilled             = 1927
+	errKilled             = 1927 // of MariaDB
+	errSessionKilled      = 3169 // of MySQL
+	errIdle               = 4031 // of MySQL: the server has closed a connection that nobody used
 	errAccessDenied       = 1045
 	errDatabaseDenied     = 1044
 	errTableDenied        = 1142
 	errUnknownDatabase    = 1049
 	errNoTable            = 1146
 	errTooManyConnections = 1040
+	errTooManyOfUser      = 1203 // by max_user_connections of the server
+	errUserLimit          = 1226 // by that of the account
 	errHostDenied         = 1130
 )
 
@@ -101,7 +105,7 @@ func (dialect) Lost(err error) bool {
 		return true
 	}
 	switch number(err) {
-	case errShutdown, errKilled:
+	case errShutdown, errKilled, errSessionKilled, errIdle:
 		return true
 	}
 	return false

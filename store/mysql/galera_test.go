@@ -154,9 +154,77 @@ func TestW06_KilledNodeLosesAndDoublesNothing(t *testing.T) {
 	}
 	t.Logf("%d records, %d nodes killed, %d errors on the way", acknowledged.Load(), rounds, failed.Load())
 
+	t.Run("Conflicts", func(t *testing.T) { testConflicts(t, nodes) })
+
 	if os.Getenv(suiteVariable) != "" {
 		t.Run("Suite", func(t *testing.T) {
 			storetest.Run(t, func(t *testing.T) store.Repository { return open(t, nodes[0].Database(t)) })
 		})
 	}
+}
+
+// testConflicts: writers on two nodes of a cluster, which locks rows on each node alone, get in
+// each other's way until some were refused at their commit. Each of them goes on by itself, and
+// every node holds every batch once.
+func testConflicts(t *testing.T, nodes []*mysqltest.Server) {
+	nodes[0].Exec(t, "CREATE DATABASE conflicts")
+	conflicts := func() (sum int) {
+		t.Helper()
+		for _, n := range nodes {
+			direct := raw(t, n.DSN("root", "", ""))
+			for _, name := range []string{"wsrep_local_cert_failures", "wsrep_local_bf_aborts"} {
+				var count int
+				if err := direct.QueryRowContext(t.Context(), "SHOW STATUS LIKE '"+name+"'").Scan(&name, &count); err != nil {
+					t.Fatal(err)
+				}
+				sum += count
+			}
+			if err := direct.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+		return sum
+	}
+	before := conflicts()
+	const batches = 20
+	var written [2]int
+	for round := 0; round < 1 || conflicts() == before; round++ {
+		var writing sync.WaitGroup
+		for i := range written {
+			db := open(t, nodes[i].DSN("root", "", "conflicts"))
+			writing.Go(func() {
+				defer db.Close()
+				for range batches {
+					written[i]++
+					b := store.Batch{Records: []store.Record{record(epoch, "ssh")}, Cursor: store.Cursor{Source: strconv.Itoa(i), Offset: int64(written[i])}}
+					for {
+						if _, err := db.Ingest(t.Context(), b); err == nil || t.Context().Err() != nil {
+							break
+						}
+					}
+				}
+			})
+		}
+		writing.Wait()
+	}
+	for i, n := range nodes {
+		n.Exec(t, "SET GLOBAL wsrep_sync_wait = 1")
+		db := open(t, n.DSN("root", "", "conflicts"))
+		totals, err := db.Totals(t.Context())
+		if want := written[0] + written[1]; err != nil || totals.Records != want {
+			t.Errorf("node %d: %+v, %v, want %d records", i, totals, err, want)
+		}
+		if last, err := db.MaxRecordID(t.Context()); err != nil || int(last) != totals.Records {
+			t.Errorf("node %d: last ID %d, %v", i, last, err)
+		}
+		for w, count := range written {
+			if c, err := db.Cursor(t.Context(), strconv.Itoa(w)); err != nil || int(c.Offset) != count {
+				t.Errorf("node %d: writer %d stands at %+v, %v, want %d", i, w, c, err, count)
+			}
+		}
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	t.Logf("%d records, %d conflicts", written[0]+written[1], conflicts()-before)
 }

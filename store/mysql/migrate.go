@@ -138,6 +138,9 @@ func (d DSN) migrate(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := completeVersions(ctx, db); err != nil {
+		return err
+	}
 	for s.Version < s.Latest {
 		p, err := goose.NewProvider(goose.DialectMySQL, db, files, goose.WithTableName(versionTable), goose.WithDisableGlobalRegistry(true))
 		if err != nil {
@@ -151,6 +154,21 @@ func (d DSN) migrate(ctx context.Context) (err error) {
 		s = now
 	}
 	return nil
+}
+
+// completeVersions gives a table of versions that was interrupted before its first row, which
+// goose insists on, that row.
+func completeVersions(ctx context.Context, db *sql.DB) error {
+	var tables, rows int
+	if err := db.QueryRowContext(ctx, "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = ?", versionTable).
+		Scan(&tables); err != nil || tables == 0 {
+		return err
+	}
+	if err := db.QueryRowContext(ctx, "SELECT COUNT(*) FROM "+versionTable+" WHERE version_id = 0").Scan(&rows); err != nil || rows > 0 {
+		return err
+	}
+	_, err := db.ExecContext(ctx, "INSERT INTO "+versionTable+" (version_id, is_applied) VALUES (0, 1)")
+	return err
 }
 
 // Status tells where the schema of the database stands, and changes nothing.

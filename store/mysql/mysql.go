@@ -1,5 +1,6 @@
 // Package mysql keeps what DECNET knows in a database of a MySQL 8 or MariaDB 10.11 server, or
-// of a newer one. It is tested with MariaDB 10.11; MySQL is let in and was not tested.
+// of a newer one. It is tested with MariaDB 10.11 and MySQL 9.7.4; MySQL 8 is let in and was
+// not tested.
 //
 //	db, err := mysql.Open(ctx, "mysql://decnet:secret@db.example:3306/decnet", mysql.Config{})
 //	if err != nil {

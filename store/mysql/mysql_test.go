@@ -18,10 +18,20 @@ import (
 var server *mysqltest.Server
 
 func TestMain(m *testing.M) {
-	var err error
+	dir, err := os.MkdirTemp("", "decnet-mysql")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	certificate, err := certify(dir)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
 	// Whatever the server does by default, the store does what it should.
-	server, err = mysqltest.Start("--default-time-zone=+05:45", "--sql-mode=ANSI_QUOTES,NO_BACKSLASH_ESCAPES,PIPES_AS_CONCAT",
-		"--transaction-isolation=READ-UNCOMMITTED", "--character-set-server=latin1", "--collation-server=latin1_swedish_ci")
+	server, err = mysqltest.Start(append(certificate, "--default-time-zone=+05:45", "--sql-mode=ANSI_QUOTES,NO_BACKSLASH_ESCAPES,PIPES_AS_CONCAT",
+		"--transaction-isolation=READ-UNCOMMITTED", "--character-set-server=latin1", "--collation-server=latin1_swedish_ci",
+		"--max-allowed-packet=16M")...)
 	if err != nil && !errors.Is(err, mysqltest.ErrMissing) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
@@ -32,6 +42,10 @@ func TestMain(m *testing.M) {
 				fmt.Fprintln(os.Stderr, err)
 				code = max(code, 1)
 			}
+		}
+		if err := os.RemoveAll(dir); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = max(code, 1)
 		}
 		os.Exit(code)
 	}))

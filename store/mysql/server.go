@@ -2,12 +2,15 @@ package mysql
 
 import (
 	"context"
+	"crypto/tls"
 	"database/sql"
 	"errors"
 	"fmt"
 	"net"
 	"strconv"
 	"strings"
+
+	driver "github.com/go-sql-driver/mysql"
 
 	"github.com/decnet/decnet"
 )
@@ -73,6 +76,7 @@ func (d DSN) wrap(ctx context.Context, op string, err error) error {
 	var what string
 	var network *net.OpError
 	var name *net.DNSError
+	var certificate *tls.CertificateVerificationError
 	switch number(err) {
 	case errAccessDenied:
 		what = "the server refuses the user or the password"
@@ -80,7 +84,7 @@ func (d DSN) wrap(ctx context.Context, op string, err error) error {
 		what = "the user may not use the database"
 	case errUnknownDatabase:
 		what = "there is no such database, create it first"
-	case errTooManyConnections:
+	case errTooManyConnections, errTooManyOfUser, errUserLimit:
 		what = "the server has no connection left"
 	case errHostDenied:
 		what = "the server refuses connections from here"
@@ -88,6 +92,10 @@ func (d DSN) wrap(ctx context.Context, op string, err error) error {
 		switch {
 		case ctx.Err() != nil:
 			err, what = ctx.Err(), "gave up waiting for the server"
+		case errors.As(err, &certificate):
+			what = "the server's certificate is not trusted"
+		case errors.Is(err, driver.ErrNoTLS):
+			what = "the server does not speak TLS"
 		case errors.As(err, &name):
 			what = "the host is not known"
 		case errors.As(err, &network):

@@ -190,6 +190,35 @@ func TestKilledCopyIsCompleted(t *testing.T) {
 	}
 }
 
+// TestBetweenServers: a database goes from MariaDB to MySQL and back.
+func TestBetweenServers(t *testing.T) {
+	t.Parallel()
+	begin := func(start func(...string) (*mysqltest.Server, error)) *mysqltest.Server {
+		own, err := start("--innodb-buffer-pool-size=16M")
+		if errors.Is(err, mysqltest.ErrMissing) {
+			t.Skip(err)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			if err := own.Stop(); err != nil {
+				t.Error(err)
+			}
+		})
+		return own
+	}
+	one, other := begin(mysqltest.StartMariaDB), begin(mysqltest.StartMySQL)
+	source, there, back := open(t, "mysql:"+one.Database(t)), open(t, "mysql:"+other.Database(t)), open(t, "mysql:"+one.Database(t))
+	storetest.Fill(t, source, 300)
+	for _, step := range [][2]store.Repository{{source, there}, {there, back}} {
+		if err := transfer.Copy(t.Context(), step[0], step[1], transfer.Options{}); err != nil {
+			t.Fatal(err)
+		}
+		storetest.WantSame(t, step[1], source)
+	}
+}
+
 func TestRefused(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()

@@ -51,7 +51,7 @@ nmap_os = bsd
 
 [data]
 ip = 10.99.0.15
-services = redis, mysql
+services = redis, mysql, smtp_relay
 `
 
 const (
@@ -106,6 +106,8 @@ expect eof`, gate)
 	lan.Attack(t, "mysql", "-h", data, "-u", "dba", "-ps3cret", "--ssl=0", "--connect-timeout=20", "-e", "select 1")
 	lan.Attack(t, "swaks", "--server", mail, "--port", "587", "--auth", "LOGIN", "--auth-user", "sales", "--auth-password", "Spring!24",
 		"--from", "a@example.org", "--to", "victim@example.net", "--timeout", "20s")
+	lan.Attack(t, "swaks", "--server", data, "--auth", "LOGIN", "--auth-user", "anybody", "--auth-password", "relay-me",
+		"--from", "a@example.org", "--to", "victim@example.net", "--timeout", "20s")
 	words := filepath.Join(t.TempDir(), "words")
 	if err := os.WriteFile(words, []byte("123456\npassword\nqwerty\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -126,6 +128,7 @@ func found(t *testing.T, d *daemontest.Daemon) {
 		{"files", "ftp", "ftpuser", "password"},
 		{"mail", "smtp", "sales", "Spring!24"},
 		{"data", "redis", "default", "r3d1s"},
+		{"data", "smtp_relay", "anybody", "relay-me"},
 	} {
 		daemontest.WaitFor(t, fmt.Sprintf("%s:%s on %s/%s", want.username, want.password, want.decky, want.service), func() bool {
 			return slices.ContainsFunc(d.Logs(t, "event:auth_attempt decky:"+want.decky), func(l daemontest.LogRow) bool {
@@ -142,6 +145,11 @@ func found(t *testing.T, d *daemontest.Daemon) {
 			})
 		})
 	}
+	daemontest.WaitFor(t, "dba on data/mysql", func() bool {
+		return slices.ContainsFunc(d.Logs(t, "event:auth_attempt decky:data service:mysql username:dba"), func(l daemontest.LogRow) bool {
+			return l.Attacker == enginetest.AttackerAddr && l.Field("secret") != "" && l.Field("challenge") != ""
+		})
+	})
 	for service, command := range map[string]string{"ssh": "id; uname -s", "telnet": "cat /etc/hostname"} {
 		daemontest.WaitFor(t, command, func() bool {
 			return slices.ContainsFunc(d.Logs(t, "event:command decky:gate service:"+service), func(l daemontest.LogRow) bool {

