@@ -42,11 +42,14 @@ func Hold(ctx context.Context, p fleet.Persona, opt Options) error {
 	if err != nil {
 		return err
 	}
-	watch, err := egress.Lock(egress.Options{Decky: p.Decky, Exits: exits, Sink: opt.Sink, Now: time.Now})
+	reporter, err := egress.NewReporter(opt.Sink, time.Now)
 	if err != nil {
 		return fmt.Errorf("egress lock: %w", err)
 	}
-	defer watch.Close()
+	defer reporter.Close()
+	if _, err := reporter.Lock(egress.Options{Decky: p.Decky, Exits: exits}); err != nil {
+		return fmt.Errorf("egress lock: %w", err)
+	}
 	if err := look.Wear(p.OSFamily); err != nil {
 		return fmt.Errorf("look of %s: %w", p.OSFamily, err)
 	}

@@ -91,6 +91,8 @@ var rules = map[string]rule{
 	"test/*":        {floor: 5, outside: []string{"golang.org/x/crypto", "golang.org/x/sys", "golang.org/x/sync"}},
 	"internal/arch": {floor: 5},
 
+	"fleet/internal/fleettest": {floor: 5},
+
 	"internal/daemontest": {floor: 5},
 	"internal/enginetest": {floor: 5},
 	"internal/privilege":  {floor: 0.5, outside: []string{"golang.org/x/sys"}},
