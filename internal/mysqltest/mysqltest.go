@@ -43,6 +43,7 @@ type Server struct {
 	Socket string
 
 	dir  string
+	keep bool // the data outlives the server
 	args []string
 	user []string     // an argument
 	next atomic.Int64 // numbers databases
@@ -56,12 +57,48 @@ type Server struct {
 // answers. The user root has no password. The server ends with Stop, or with this process.
 func Start(args ...string) (*Server, error) { return start("root", args) }
 
-// start is Start with a server of a user, unless this process is not of root.
-func start(as string, args []string) (*Server, error) {
+// StartIn is Start with a server whose data is in dir, where it is made unless it is there,
+// and stays.
+func StartIn(dir string, args ...string) (*Server, error) {
+	if err := installed(); err != nil {
+		return nil, err
+	}
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{dir: dir, keep: true, Socket: filepath.Join(dir, "socket"), args: args}
+	if os.Geteuid() == 0 {
+		s.user = []string{"--user=root"}
+	}
+	if err := os.MkdirAll(s.tmp(), 0o700); err != nil {
+		return nil, err
+	}
+	if _, err := os.Stat(s.data()); errors.Is(err, os.ErrNotExist) {
+		err = s.install()
+		if err != nil {
+			return nil, errors.Join(err, os.RemoveAll(s.data()))
+		}
+	}
+	if s.Port, err = freePort(); err != nil {
+		return nil, err
+	}
+	return s, s.Run()
+}
+
+func installed() error {
 	for _, name := range []string{"mariadbd", "mariadb-install-db"} {
 		if _, err := exec.LookPath(name); err != nil {
-			return nil, ErrMissing
+			return ErrMissing
 		}
+	}
+	return nil
+}
+
+// start is Start with a server of a user, unless this process is not of root.
+func start(as string, args []string) (*Server, error) {
+	if err := installed(); err != nil {
+		return nil, err
 	}
 	dir, err := os.MkdirTemp("", "mysqltest")
 	if err != nil {
@@ -76,19 +113,27 @@ func start(as string, args []string) (*Server, error) {
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
-	install := exec.Command("mariadb-install-db", append([]string{"--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db",
-		"--datadir=" + s.data()}, s.user...)...)
-	install.Env = s.env()
-	if out, err := install.CombinedOutput(); err != nil {
-		return nil, errors.Join(fmt.Errorf("mariadb-install-db: %w\n%s", err, out), os.RemoveAll(dir))
+	if err = s.install(); err == nil {
+		s.Port, err = freePort()
 	}
-	if s.Port, err = freePort(); err == nil {
+	if err == nil {
 		err = s.Run()
 	}
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
 	return s, nil
+}
+
+// install makes the data of a new server.
+func (s *Server) install() error {
+	cmd := exec.Command("mariadb-install-db", append([]string{"--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db",
+		"--datadir=" + s.data()}, s.user...)...)
+	cmd.Env = s.env()
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("mariadb-install-db: %w\n%s", err, out)
+	}
+	return nil
 }
 
 func (s *Server) data() string { return filepath.Join(s.dir, "data") }
@@ -186,15 +231,23 @@ func (s *Server) Kill() {
 	<-s.ended
 }
 
-// Stop ends the server and removes its data. It gives an error with the server's log when
-// that has ended by itself.
+// Stop ends the server and removes its data, unless StartIn made it. It gives an error with
+// the server's log when that has ended by itself.
 func (s *Server) Stop() error {
 	var err error
 	select {
 	case <-s.ended:
 		err = fmt.Errorf("mariadbd ended by itself\n%s", s.log)
 	default:
+		if s.keep {
+			err = s.process.Signal(syscall.SIGTERM)
+			<-s.ended
+			return err
+		}
 		s.Kill()
+	}
+	if s.keep {
+		return err
 	}
 	return errors.Join(err, os.RemoveAll(s.dir))
 }
@@ -229,4 +282,14 @@ func (s *Server) Database(tb testing.TB) string {
 	s.Exec(tb, "CREATE DATABASE "+name)
 	tb.Cleanup(func() { s.Exec(tb, "DROP DATABASE IF EXISTS "+name) })
 	return s.DSN("root", "", name)
+}
+
+// Create makes a database unless there is one of this name.
+func (s *Server) Create(name string) error {
+	db, err := sql.Open("mysql", s.DSN("root", "", ""))
+	if err != nil {
+		return err
+	}
+	_, err = db.Exec("CREATE DATABASE IF NOT EXISTS `" + name + "`")
+	return errors.Join(err, db.Close())
 }

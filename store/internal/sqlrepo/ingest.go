@@ -22,6 +22,7 @@ type statements struct {
 	bounty       *sql.Stmt
 	source       *sql.Stmt // an address that was seen before
 	newSource    *sql.Stmt
+	tally        *sql.Stmt
 }
 
 const (
@@ -57,6 +58,7 @@ func (s *statements) prepare(ctx context.Context, p Parts) error {
 		{&s.source, "UPDATE sources SET records = records + ?, bounties = bounties + ?, credentials = credentials + ?" +
 			" WHERE attacker = ? AND records > 0"},
 		{&s.newSource, insertSource + sourceRow + p.addToSource()},
+		{&s.tally, insertTally + tallyRow + p.addToTally()},
 	} {
 		var err error
 		if *st.stmt, err = p.Writer.PrepareContext(ctx, st.text); err != nil {
@@ -68,7 +70,7 @@ func (s *statements) prepare(ctx context.Context, p Parts) error {
 
 func (s *statements) close() error {
 	var errs []error
-	for _, stmt := range []*sql.Stmt{s.record, s.bountyRepeat, s.bounty, s.source, s.newSource} {
+	for _, stmt := range []*sql.Stmt{s.record, s.bountyRepeat, s.bounty, s.source, s.newSource, s.tally} {
 		if stmt != nil {
 			errs = append(errs, stmt.Close())
 		}
@@ -95,6 +97,7 @@ type batch struct {
 	bounties []bounty           // distinct
 	sources  map[string]*source // by text, without ""
 	texts    map[netip.Addr]*source
+	cells    cells
 }
 
 // bounty is one distinct bounty of a batch with all its sightings.
@@ -108,7 +111,7 @@ type bounty struct {
 // Ingest implements [store.Records].
 func (r *Repo) Ingest(ctx context.Context, b store.Batch) (int64, error) {
 	const op = "ingest"
-	ready := batch{Batch: b, sources: make(map[string]*source), texts: make(map[netip.Addr]*source)}
+	ready := batch{Batch: b, sources: make(map[string]*source), texts: make(map[netip.Addr]*source), cells: make(cells)}
 	if err := ready.gather(); err != nil {
 		return 0, r.fail(context.Background(), op, err)
 	}
@@ -193,6 +196,7 @@ func (b *batch) reset() {
 	for _, s := range b.texts {
 		*s = source{text: s.text}
 	}
+	clear(b.cells)
 }
 
 // digest identifies a bounty. Lengths in front keep the parts apart.
@@ -234,6 +238,9 @@ func (r *Repo) ingest(ctx context.Context, tx *sql.Tx, b *batch) (last int64, er
 		newSources, err = r.ingestSources(running, tx, b)
 	}
 	if err != nil {
+		return 0, err
+	}
+	if err := r.keepTallies(ctx, tx, s, b.cells); err != nil {
 		return 0, err
 	}
 	now := r.Now().UnixMicro()
@@ -293,6 +300,7 @@ func (r *Repo) ingestRecords(running context.Context, tx *sql.Tx, s *script, b *
 			src.records++
 		}
 		last++
+		b.cells.add(rec.Time.UnixMicro(), rec.Decky, rec.Service, rec.Type, 1)
 		fields = store.AppendFields(fields[:0], rec.Fields)
 		if err := write(last, rec.Time.UnixMicro(), rec.Decky, rec.Service, rec.Type, src.text,
 			int64(rec.Severity), sensor, string(fields), rec.Msg, optional(rec.Trace.TraceID), optional(rec.Trace.SpanID), rec.Raw); err != nil {
