@@ -176,7 +176,7 @@ var pages = []struct{ name, path string }{
 	{"logs of a service and type", "/logs?search=service:ssh+event:auth_attempt"},
 	{"logs, last day", "/logs?start_time=%[2]s"},
 	{"logs, deep page by offset", "/logs?offset=%[1]d"},
-	{"logs, deep page by mark", "/logs?before=%[3]s"},
+	{"logs, deep page by mark", "/logs?before_time=%[3]s"},
 	{"attackers", "/attackers"},
 	{"attackers, most active", "/attackers?sort_by=active"},
 	{"bounties", "/bounty"},
@@ -225,7 +225,7 @@ func measure(ctx context.Context, o options, name string, n int) (c column, err 
 	if err != nil {
 		return c, err
 	}
-	mark := fmt.Sprintf("%s,%d", middle[0].Time.Format(time.RFC3339Nano), middle[0].ID)
+	mark := fmt.Sprintf("%s&before_id=%d", middle[0].Time.Format(time.RFC3339Nano), middle[0].ID)
 	day := time.Now().Add(-24 * time.Hour).UTC().Format(time.RFC3339)
 	c.answers = make(map[string]latency)
 	c.took, err = withArrivals(ctx, db, o.rate, hub.Wake, func() error {

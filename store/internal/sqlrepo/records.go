@@ -157,6 +157,9 @@ func CountQuery(d Dialect, f store.Filter) (text string, args []any, err error) 
 		return "SELECT records FROM totals", nil, nil
 	}
 	text, args = "SELECT COUNT(*) FROM records"+c.String(), c.args
+	if f.Most > 0 {
+		text, args = "SELECT COUNT(*) FROM (SELECT 1 FROM records"+c.String()+" LIMIT ?) t", append(args, f.Most)
+	}
 	if s, ok := tallied(f); ok {
 		from, to := bounds(f)
 		text, args, err = s.sum(d, f, cover(from, to, s.spans()))
