@@ -225,6 +225,9 @@ func (s *Server) await() error {
 	}
 }
 
+// PID is the process that runs.
+func (s *Server) PID() int { return s.process.Pid }
+
 // Kill ends the server as kill -9 does.
 func (s *Server) Kill() {
 	_ = s.process.Kill() // it may have ended

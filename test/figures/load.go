@@ -48,8 +48,9 @@ func arrive(ctx context.Context, base string, rate int) error {
 }
 
 // withArrivals calls f while rate records a second arrive at db through spool, ingester
-// and profiler. It returns how many of them were written a second.
-func withArrivals(ctx context.Context, db store.Repository, rate int, wake func(), f func() error) (float64, error) {
+// and profiler. f is given a function that tells how many of them were written. It returns
+// how many they were a second.
+func withArrivals(ctx context.Context, db store.Repository, rate int, wake func(), f func(written func() int) error) (float64, error) {
 	dir, err := os.MkdirTemp("", "figures")
 	if err != nil {
 		return 0, err
@@ -64,10 +65,10 @@ func withArrivals(ctx context.Context, db store.Repository, rate int, wake func(
 	work.Go(func() { aerr = arrive(ctx, base, rate) })
 	work.Go(func() { _ = in.Run(ctx) })
 	work.Go(func() { _ = profiler.Run(ctx) })
+	written := func() int { return int(in.Status().Records) }
 	begin := time.Now()
-	err = f()
-	took := in.Status().Records
-	rated := float64(took) / time.Since(begin).Seconds()
+	err = f(written)
+	rated := float64(written()) / time.Since(begin).Seconds()
 	cancel()
 	work.Wait()
 	return rated, errors.Join(err, aerr)
@@ -76,11 +77,27 @@ func withArrivals(ctx context.Context, db store.Repository, rate int, wake func(
 // latency is how long answers took.
 type latency struct {
 	p50, p99 time.Duration
-	rate     float64 // answers a second
+	rate     float64       // answers a second
+	cpu      time.Duration // for one of them, that of the reader included
+}
+
+// meter measures what processes do for those who read.
+type meter struct {
+	processes
+	written func() int    // records
+	record  time.Duration // of the processors, for one of them
+}
+
+// calibrate measures what a record costs, for as long as lasts.
+func (m *meter) calibrate(lasts time.Duration) {
+	busy, written := m.cpu(), m.written()
+	time.Sleep(lasts)
+	m.record = (m.cpu() - busy) / time.Duration(max(1, m.written()-written))
 }
 
 // read asks for url with n readers, each of whom asks again as soon as it has the answer.
-func read(ctx context.Context, c *http.Client, token, url string, n int, lasts time.Duration) (latency, error) {
+func (m *meter) read(ctx context.Context, c *http.Client, token, url string, n int, lasts time.Duration) (latency, error) {
+	busy, written := m.cpu(), m.written()
 	var mu sync.Mutex
 	var all []time.Duration
 	var errs error
@@ -102,8 +119,10 @@ func read(ctx context.Context, c *http.Client, token, url string, n int, lasts t
 		})
 	}
 	work.Wait()
+	took := time.Since(begin)
+	busy = m.cpu() - busy - m.record*time.Duration(m.written()-written)
 	slices.Sort(all)
-	return latency{all[len(all)/2], all[len(all)*99/100], float64(len(all)) / time.Since(begin).Seconds()}, errs
+	return latency{all[len(all)/2], all[len(all)*99/100], float64(len(all)) / took.Seconds(), busy / time.Duration(len(all))}, errs
 }
 
 func ask(ctx context.Context, c *http.Client, token, url string) error {

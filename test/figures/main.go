@@ -129,21 +129,22 @@ func run(ctx context.Context, o options) error {
 }
 
 // opened opens the store of a name that is to have n records, and a function that ends it.
-func opened(ctx context.Context, o options, name string, n int) (store.Repository, func() error, error) {
+func opened(ctx context.Context, o options, name string, n int) (store.Repository, processes, func() error, error) {
+	p := processes{"self"}
 	switch name {
 	case "sqlite":
 		if err := os.MkdirAll(o.keep, 0o700); err != nil {
-			return nil, nil, err
+			return nil, nil, nil, err
 		}
 		db, err := sqlite.Open(ctx, filepath.Join(o.keep, fmt.Sprintf("sqlite-%d.db", n)), sqlite.Config{})
 		if err != nil {
-			return nil, nil, err
+			return nil, nil, nil, err
 		}
-		return db, db.Close, nil
+		return db, p, db.Close, nil
 	case "mariadb":
 		server, err := mysqltest.StartIn(filepath.Join(o.keep, fmt.Sprintf("mariadb-%d", n)), "--innodb-buffer-pool-size="+o.pool)
 		if err != nil {
-			return nil, nil, err
+			return nil, nil, nil, err
 		}
 		err = server.Create("decnet")
 		var db store.Repository
@@ -151,17 +152,18 @@ func opened(ctx context.Context, o options, name string, n int) (store.Repositor
 			db, err = mysql.Open(ctx, server.DSN("root", "", "decnet"), mysql.Config{})
 		}
 		if err != nil {
-			return nil, nil, errors.Join(err, server.Stop())
+			return nil, nil, nil, errors.Join(err, server.Stop())
 		}
-		return db, func() error { return errors.Join(db.Close(), server.Stop()) }, nil
+		return db, append(p, strconv.Itoa(server.PID())), func() error { return errors.Join(db.Close(), server.Stop()) }, nil
 	}
-	return nil, nil, fmt.Errorf("%q is no store", name)
+	return nil, nil, nil, fmt.Errorf("%q is no store", name)
 }
 
 // column is what was measured with one store.
 type column struct {
-	filled  float64 // records a second
-	took    float64 // of those that arrive
+	filled  float64       // records a second
+	took    float64       // of those that arrive
+	record  time.Duration // of a processor, for each of them
 	size    int64
 	memory  int64
 	answers map[string]latency
@@ -186,11 +188,13 @@ var pages = []struct{ name, path string }{
 }
 
 func measure(ctx context.Context, o options, name string, n int) (c column, err error) {
-	db, end, err := opened(ctx, o, name, n)
+	begin := time.Now()
+	db, procs, end, err := opened(ctx, o, name, n)
 	if err != nil {
 		return c, err
 	}
 	defer func() { err = errors.Join(err, end()) }()
+	fmt.Fprintf(os.Stderr, "%s, %d: opened in %s\n", name, n, time.Since(begin))
 	if c.filled, err = fill(ctx, db, n); err != nil || o.fill {
 		return c, err
 	}
@@ -228,22 +232,25 @@ func measure(ctx context.Context, o options, name string, n int) (c column, err 
 	mark := fmt.Sprintf("%s&before_id=%d", middle[0].Time.Format(time.RFC3339Nano), middle[0].ID)
 	day := time.Now().Add(-24 * time.Hour).UTC().Format(time.RFC3339)
 	c.answers = make(map[string]latency)
-	c.took, err = withArrivals(ctx, db, o.rate, hub.Wake, func() error {
+	c.took, err = withArrivals(ctx, db, o.rate, hub.Wake, func(written func() int) error {
+		m := meter{processes: procs, written: written}
+		m.calibrate(o.lasts)
+		c.record = m.record
 		for _, p := range pages {
 			if !o.only.MatchString(p.name) {
 				continue
 			}
 			path := strings.NewReplacer("%[1]d", strconv.Itoa(n/2), "%[2]s", day, "%[3]s", mark).Replace(p.path)
-			a, err := read(ctx, client, token, base+path, o.readers, o.lasts)
+			a, err := m.read(ctx, client, token, base+path, o.readers, o.lasts)
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(os.Stderr, "%s, %d: %s: p50 %s, p99 %s, %.0f a second\n", name, n, p.name, a.p50, a.p99, a.rate)
+			fmt.Fprintf(os.Stderr, "%s, %d: %s: p50 %s, p99 %s, %.0f a second, %s of a processor each\n", name, n, p.name, a.p50, a.p99, a.rate, a.cpu)
 			c.answers[p.name] = a
 		}
 		return nil
 	})
-	c.memory = peak()
+	c.memory = procs.peak()
 	return c, err
 }
 
@@ -275,25 +282,13 @@ func login(ctx context.Context, c *http.Client, base string) (string, error) {
 	return got.Token, err
 }
 
-// peak is the most memory that this process had, readers included; 0 where that is not known.
-func peak() int64 {
-	status, err := os.ReadFile("/proc/self/status")
-	if err != nil {
-		return 0
-	}
-	_, after, _ := bytes.Cut(status, []byte("VmHWM:"))
-	var kib int64
-	_, _ = fmt.Sscan(string(after), &kib)
-	return kib << 10
-}
-
 // table writes what was measured, a column of p50 and p99 for each number of records.
 func table(w io.Writer, name string, records []int, columns []column) {
 	fmt.Fprintf(w, "\n| %s |", name)
 	for _, n := range records {
-		fmt.Fprintf(w, " %d records: p50 | p99 | answers/s |", n)
+		fmt.Fprintf(w, " %d records: p50 | p99 | answers/s | CPU |", n)
 	}
-	fmt.Fprintf(w, "\n|---|%s\n", strings.Repeat("---:|", 3*len(records)))
+	fmt.Fprintf(w, "\n|---|%s\n", strings.Repeat("---:|", 4*len(records)))
 	for _, p := range pages {
 		if _, ok := columns[0].answers[p.name]; !ok {
 			continue
@@ -301,15 +296,15 @@ func table(w io.Writer, name string, records []int, columns []column) {
 		fmt.Fprintf(w, "| %s |", p.name)
 		for _, c := range columns {
 			a := c.answers[p.name]
-			fmt.Fprintf(w, " %.1f ms | %.1f ms | %.0f |", ms(a.p50), ms(a.p99), a.rate)
+			fmt.Fprintf(w, " %.1f ms | %.1f ms | %.0f | %.2f ms |", ms(a.p50), ms(a.p99), a.rate, ms(a.cpu))
 		}
 		fmt.Fprintln(w)
 	}
 	for i, c := range columns {
-		fmt.Fprintf(w, "\n%d records: %.1f GiB, %.0f of %d records a second taken meanwhile, at most %d MiB of memory with the readers in it",
-			records[i], float64(c.size)/(1<<30), c.took, 0, c.memory>>20)
+		fmt.Fprintf(w, "\n%d records: %.1f GiB; %.0f records a second taken meanwhile, %.2f ms of CPU each; at most %d MiB of memory with the readers in it",
+			records[i], float64(c.size)/(1<<30), c.took, ms(c.record), c.memory>>20)
 		if c.filled > 0 {
-			fmt.Fprintf(w, ", filled with %.0f records a second", c.filled)
+			fmt.Fprintf(w, "; filled with %.0f records a second", c.filled)
 		}
 		fmt.Fprintln(w, ".")
 	}

@@ -54,7 +54,7 @@ func (s *statements) prepare(ctx context.Context, p Parts) error {
 		{&s.record, InsertRecords(1)},
 		{&s.bountyRepeat, "UPDATE bounties SET first_seen = " + d.Least("first_seen", "?") +
 			", last_seen = " + d.Greatest("last_seen", "?") + ", count = count + ? WHERE attacker = ? AND digest = ?"},
-		{&s.bounty, insertBounty + bountyRow},
+		{&s.bounty, insertBounty + bountyRow + " ON CONFLICT DO NOTHING"},
 		{&s.source, "UPDATE sources SET records = records + ?, bounties = bounties + ?, credentials = credentials + ?" +
 			" WHERE attacker = ? AND records > 0"},
 		{&s.newSource, insertSource + sourceRow + p.addToSource()},
@@ -310,29 +310,36 @@ func (r *Repo) ingestRecords(running context.Context, tx *sql.Tx, s *script, b *
 	return last, finish()
 }
 
-// ingestBounties returns how many bounties were new.
+// ingestBounties returns how many bounties were new. Most of a batch are, or most are not: what
+// the one before was is tried first.
 func (r *Repo) ingestBounties(running context.Context, tx *sql.Tx, b *batch) (added int, err error) {
 	ctx := context.WithoutCancel(running)
 	repeat, insert := tx.StmtContext(ctx, r.stmts.bountyRepeat), tx.StmtContext(ctx, r.stmts.bounty)
+	isNew := false
 	for i := range b.bounties {
 		if err := running.Err(); err != nil {
 			return 0, err
 		}
 		in := &b.bounties[i]
 		src := b.source(in.Attacker)
-		known, err := affected(repeat.ExecContext(ctx, in.first, in.last, in.count, src.text, in.digest[:]))
-		if err != nil {
-			return 0, err
+		for written := int64(0); ; isNew = !isNew {
+			if isNew {
+				written, err = affected(insert.ExecContext(ctx, in.digest[:], in.first, in.last, in.count,
+					in.Decky, in.Service, src.text, in.Type, string(in.Payload)))
+			} else {
+				written, err = affected(repeat.ExecContext(ctx, in.first, in.last, in.count, src.text, in.digest[:]))
+			}
+			if err != nil {
+				return 0, err
+			}
+			if written > 0 {
+				break
+			}
 		}
-		if known > 0 {
-			continue
+		if isNew {
+			added++
+			src.countBounty(in.Type)
 		}
-		if _, err := insert.ExecContext(ctx, in.digest[:], in.first, in.last, in.count,
-			in.Decky, in.Service, src.text, in.Type, string(in.Payload)); err != nil {
-			return 0, err
-		}
-		added++
-		src.countBounty(in.Type)
 	}
 	return added, nil
 }
