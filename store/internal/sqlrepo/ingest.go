@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"net/netip"
+	"sync/atomic"
 
 	"github.com/decnet/decnet"
 	"github.com/decnet/decnet/store"
@@ -127,13 +128,47 @@ func (r *Repo) Ingest(ctx context.Context, b store.Batch) (int64, error) {
 		return err
 	}
 	err := r.begin(ctx, op, run)
+	if r.written.wrong(r.Dialect, err) {
+		err = r.begin(ctx, op, run)
+	}
 	if b.Cursor.Source != "" && r.inDoubt(err) {
+		r.written.set(0)
 		err = r.settle(ctx, op, err, func(tx *sql.Tx) (bool, error) { return kept(ctx, tx, &b, last) }, run)
 	}
 	if err != nil {
+		r.written.set(0)
 		return 0, err
 	}
+	if last > 0 {
+		r.written.set(last)
+	}
 	return last, nil
+}
+
+// errMoved says that records were written by others.
+var errMoved = errors.New("the last record is another one")
+
+// guess is the ID of the last record while nobody else writes any: a transaction then need not
+// ask for it before it writes, only beside that. The zero value knows nothing.
+type guess struct {
+	last   atomic.Int64
+	others atomic.Bool // write records too
+}
+
+func (g *guess) set(last int64) {
+	if !g.others.Load() {
+		g.last.Store(last)
+	}
+}
+
+// wrong reports whether a transaction failed with err because of the guess, which it gives up.
+func (g *guess) wrong(d Dialect, err error) bool {
+	if err == nil || g.last.Load() == 0 || !errors.Is(err, errMoved) && !d.Duplicate(err) {
+		return false
+	}
+	g.others.Store(true)
+	g.last.Store(0)
+	return true
 }
 
 // kept reports whether a batch that may have been committed was: the cursor stands where the
@@ -211,9 +246,6 @@ func digest(kind, attacker, decky, service string, payload []byte) [sha256.Size]
 
 func (r *Repo) ingest(ctx context.Context, tx *sql.Tx, b *batch) (last int64, err error) {
 	b.reset()
-	if last, err = r.lock(ctx, tx); err != nil {
-		return 0, err
-	}
 	// The statements of a batch are short: the context is asked between them, which is
 	// cheaper than having each of them watch it.
 	running := ctx
@@ -227,6 +259,24 @@ func (r *Repo) ingest(ctx context.Context, tx *sql.Tx, b *batch) (last int64, er
 	if r.Dialect.Rows() > 1 {
 		s = &script{running: running, tx: tx}
 		exec = s.add
+		last = r.written.last.Load()
+	}
+	if guessed := last; guessed > 0 {
+		err = s.ask(func(rows *sql.Rows) error {
+			var is int64
+			if err := rows.Scan(&is); err != nil {
+				return err
+			}
+			if is != guessed {
+				return errMoved
+			}
+			return nil
+		}, lockTotals+r.Dialect.Lock())
+	} else {
+		last, err = r.lock(running, tx)
+	}
+	if err != nil {
+		return 0, err
 	}
 	if last, err = r.ingestRecords(running, tx, s, b, last); err != nil {
 		return 0, err
