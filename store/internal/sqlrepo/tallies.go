@@ -272,6 +272,9 @@ func (s subject) sum(d Dialect, f store.Filter, parts []part) (string, []any, er
 // divisors.
 func (s subject) histogram(d Dialect, f store.Filter, parts []part, step int64) (string, []any, error) {
 	text, args, err := s.times(d, f, parts)
+	if len(parts) == 1 && parts[0].span == step {
+		return text + " ORDER BY start", args, err // each is one bar
+	}
 	return "SELECT " + floorSQL("at") + " AS start, SUM(n) FROM (" + text + ") t GROUP BY start ORDER BY start",
 		append([]any{step, step, step}, args...), err
 }
