@@ -47,6 +47,7 @@ type options struct {
 	only    *regexp.Regexp
 	profile string
 	fill    bool
+	purge   int
 }
 
 func main() {
@@ -75,6 +76,7 @@ func parse(args []string) (options, error) {
 	only := flags.String("only", "", "measure only the pages whose names match the `expression`")
 	flags.StringVar(&o.profile, "cpuprofile", "", "`file` for a CPU profile of the readings")
 	flags.BoolVar(&o.fill, "fill", false, "fill the stores and measure nothing else")
+	flags.IntVar(&o.purge, "purge", 20_000, "how many of the oldest records are deleted at the end")
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}
@@ -162,6 +164,7 @@ func opened(ctx context.Context, o options, name string, n int) (store.Repositor
 // column is what was measured with one store.
 type column struct {
 	filled  float64       // records a second
+	purged  float64       // likewise
 	took    float64       // of those that arrive
 	record  time.Duration // of a processor, for each of them
 	size    int64
@@ -251,6 +254,12 @@ func measure(ctx context.Context, o options, name string, n int) (c column, err 
 		return nil
 	})
 	c.memory = procs.peak()
+	if err != nil || o.purge == 0 {
+		return c, err
+	}
+	begin = time.Now()
+	gone, err := db.PurgeOldest(ctx, o.purge)
+	c.purged = float64(gone.Records) / time.Since(begin).Seconds()
 	return c, err
 }
 
@@ -303,6 +312,9 @@ func table(w io.Writer, name string, records []int, columns []column) {
 	for i, c := range columns {
 		fmt.Fprintf(w, "\n%d records: %.1f GiB; %.0f records a second taken meanwhile, %.2f ms of CPU each; at most %d MiB of memory with the readers in it",
 			records[i], float64(c.size)/(1<<30), c.took, ms(c.record), c.memory>>20)
+		if c.purged > 0 {
+			fmt.Fprintf(w, "; %.0f records a second purged afterwards", c.purged)
+		}
 		if c.filled > 0 {
 			fmt.Fprintf(w, "; filled with %.0f records a second", c.filled)
 		}
