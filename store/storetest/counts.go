@@ -119,6 +119,9 @@ func testCounts(t *testing.T, repo store.Repository) {
 		add(n)
 	}
 	WantCounts(t, repo)
+	for most, want := range map[int]int{1: 1, 700: 700, 2000: 1751} {
+		equal(t, fmt.Sprintf("counted up to %d", most), must(repo.CountRecords(ctx, store.Filter{Search: "134>1", Most: most}))(t), want)
+	}
 	must(repo.PurgeOldest(ctx, 300))(t)
 	WantCounts(t, repo)
 	must(repo.Purge(ctx, start.Add(2*time.Hour+3*time.Minute)))(t)
