@@ -289,26 +289,31 @@ func passOver(ctx context.Context, tx *sql.Tx, f *store.Filter) error {
 	if !ok || !f.End.IsZero() || f.Before != (store.Mark{}) {
 		return nil
 	}
-	before, end := int64(never), int64(never)
+	before, end, begin := int64(never), int64(never), int64(always)
 	for _, span := range s.spans() {
-		rows, err := tx.QueryContext(ctx, "SELECT start, records FROM tallies WHERE kind = ? AND value = ? AND second = ? AND span = ? AND start < ?"+
-			" ORDER BY start DESC", s.kind, s.value, s.second, span, end)
+		rows, err := tx.QueryContext(ctx, "SELECT start, records FROM tallies WHERE kind = ? AND value = ? AND second = ? AND span = ?"+
+			" AND start >= ? AND start < ? ORDER BY start DESC", s.kind, s.value, s.second, span, begin, end)
 		if err != nil {
 			return err
 		}
-		for rows.Next() {
+		enough := false
+		for !enough && rows.Next() {
 			var start int64
 			var count int
 			if err := rows.Scan(&start, &count); err != nil {
 				return errors.Join(err, rows.Close())
 			}
-			if count > f.Offset {
-				break
+			if enough = count > f.Offset; enough {
+				begin = start // and a shorter span goes on in this one
+			} else {
+				before, f.Offset = start, f.Offset-count
 			}
-			before, f.Offset = start, f.Offset-count
 		}
 		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
 			return err
+		}
+		if !enough {
+			break
 		}
 		end = before
 	}
