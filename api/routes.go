@@ -59,6 +59,8 @@ var (
 	search       = parameter{name: "search", kind: text, max: 512, doc: fmt.Sprintf("at most %d tokens that must all match: decky:x, service:x, event:x, attacker:x, field:x or a part of the line", store.MaxTerms)}
 	partOfBounty = parameter{name: "search", kind: text, max: 512, doc: "part of decky, service, attacker or payload"}
 	partOfIP     = parameter{name: "search", kind: text, max: 512, doc: "part of the address"}
+	beforeTime   = parameter{name: "before_time", kind: moment, doc: "timestamp of the last row of a page: what follows that page, at the same cost however deep that is; offset counts from there"}
+	beforeID     = parameter{name: "before_id", kind: integer, max: 1<<63 - 1, doc: "id of that row"}
 	startTime    = parameter{name: "start_time", kind: moment, doc: "nothing earlier"}
 	endTime      = parameter{name: "end_time", kind: moment, doc: "nothing later"}
 	interval     = parameter{name: "interval_minutes", kind: integer, min: 1, max: 525600, absent: 15, doc: "width of a bar"}
@@ -89,7 +91,7 @@ func (s *server) routes() []route {
 			body: passwordRequest{}, gives: ok(message{}), fails: []int{tooMany}, handle: s.changePassword},
 
 		{method: "GET", path: "/logs", access: viewer, group: "events", title: "Events, newest first",
-			query: []parameter{limit, offset, search, startTime, endTime}, gives: ok(page[logRow]{}), handle: s.logs},
+			query: []parameter{limit, offset, beforeTime, beforeID, search, startTime, endTime}, gives: ok(page[logRow]{}), handle: s.logs},
 		{method: "GET", path: "/logs/histogram", access: viewer, group: "events", title: "Number of events by time",
 			query: []parameter{search, startTime, endTime, interval}, gives: ok([]bar{}), handle: s.histogram},
 		{method: "GET", path: "/bounty", access: viewer, group: "events", title: "Credentials, fingerprints and artifacts, last seen first",

@@ -92,7 +92,7 @@ func TestOpenErrors(t *testing.T) {
 		"no server":      {dsn: "mysql://u:hunter2@127.0.0.1:1/d", says: "the server cannot be reached"},
 		"no socket":      {dsn: "u:hunter2@unix(/nowhere/socket)/d", says: "the server cannot be reached"},
 		"foreign":        {dsn: foreign, says: "the database belongs to another program", kind: decnet.ErrSemantic},
-		"newer":          {dsn: newer, says: "schema version 999 and this program knows up to 2, use a newer one", kind: decnet.ErrSemantic},
+		"newer":          {dsn: newer, says: "schema version 999 and this program knows up to 3, use a newer one", kind: decnet.ErrSemantic},
 	} {
 		place, err := mysql.ParseDSN(c.dsn)
 		if err != nil {
