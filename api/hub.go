@@ -359,7 +359,10 @@ func (h *Hub) firstOverview(ctx context.Context, f store.Filter) []frame {
 	n := &h.newest
 	n.Lock()
 	defer n.Unlock()
-	if now := h.now(); now.Sub(n.at) >= overviewPause || now.Before(n.at) {
+	now := h.now()
+	if now.Sub(n.at) < overviewPause && !now.Before(n.at) {
+		signal(h.fresh) // what has come since then is told soon
+	} else {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), overviewMost) // it is for others too
 		defer cancel()
 		n.frames, n.at = h.overview(ctx, f, false), now
