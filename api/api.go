@@ -27,6 +27,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"golang.org/x/crypto/bcrypt"
@@ -61,10 +62,15 @@ type Config struct {
 	Auth      Authenticator   // nil: the accounts of the store, who log in at /auth/login
 	Artifacts Artifacts       // nil: no artifact is ever found
 	Hub       *Hub            // feeds /stream; nil: /stream answers 404
-	Health    func() []Worker // nil: the database alone decides
+	Health    func() []Worker // further parts of the system; nil: the database, Hub and Jobs alone decide
 	Jobs      *Jobs           // deploys and mutates; nil: both answer 503
 	Audit     decnet.Sink     // takes an event for each change; nil: nobody is told
 	Origins   []string        // browser origins that may call the API, "*": all; none: same origin only
+
+	// Proxies are the networks of reverse proxies in front of this interface. Requests that
+	// come from there are taken for those of the client that the header X-Forwarded-For
+	// names, which limits of log-ins and audit events go by. None: no header is believed.
+	Proxies []netip.Prefix
 
 	// Developer serves /openapi.json to everybody instead of to those who are logged in,
 	// and lets administrators delete all that was collected.

@@ -83,7 +83,9 @@ func newPacedFixture(t testing.TB, pace api.Pace, change func(*api.Config)) *fix
 	if err != nil {
 		t.Fatal(err)
 	}
-	run(t, cfg.Jobs.Run)
+	if cfg.Jobs != nil {
+		run(t, cfg.Jobs.Run)
+	}
 	f.Server = httptest.NewServer(http.StripPrefix("/api/v1", h))
 	t.Cleanup(f.Close)
 	if cfg.Auth != nil {
@@ -406,14 +408,21 @@ func TestArtifacts(t *testing.T) {
 	}
 }
 
+type health struct {
+	Status     string
+	Components map[string]struct {
+		Status string
+		Detail *string
+	}
+}
+
 func TestW48_HealthCountsOnlyWhatWasAskedFor(t *testing.T) {
 	t.Parallel()
 	var workers []api.Worker
-	f := newFixture(t, func(c *api.Config) { c.Health = func() []api.Worker { return workers } })
-	type health struct {
-		Status     string
-		Components map[string]struct{ Status string }
-	}
+	f := newFixture(t, func(c *api.Config) {
+		c.Hub, c.Jobs = nil, nil
+		c.Health = func() []api.Worker { return workers }
+	})
 	if got := get[health](t, f, f.view, "/health"); got.Status != "healthy" || len(got.Components) != 1 {
 		t.Errorf("%+v", got)
 	}
@@ -424,6 +433,66 @@ func TestW48_HealthCountsOnlyWhatWasAskedFor(t *testing.T) {
 	workers[0].Err = errors.New("database is away")
 	if status, _, body := f.do(t, f.view, "GET", "/health", ""); status != 503 || !strings.Contains(string(body), `"unhealthy"`) {
 		t.Errorf("%d %s", status, body)
+	}
+}
+
+// TestHealthOfOwnWorkers covers the parts of the interface that run for themselves: the
+// runner of jobs and what feeds the streams.
+func TestHealthOfOwnWorkers(t *testing.T) {
+	t.Parallel()
+	running := newFixture(t, nil)
+	hub := api.NewHub(running.db, nil, nil)
+	jobs := api.NewJobs(newOperator(t, running.db, new(deckies)), hub, nil, nil)
+	h, err := api.NewPaced(api.Config{Store: running.db, Secret: secret, Hub: hub, Jobs: jobs}, patient)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &fixture{Server: httptest.NewServer(http.StripPrefix("/api/v1", h)), view: running.view}
+	t.Cleanup(f.Close)
+	details := func() [2]string {
+		got := get[health](t, f, f.view, "/health")
+		if all := len(got.Components); all != 3 || got.Components["database"].Status != "ok" {
+			t.Fatalf("%+v", got)
+		}
+		var out [2]string
+		failing := false
+		for i, name := range []string{"job_runner", "live_stream"} {
+			c := got.Components[name]
+			if c.Detail != nil {
+				out[i] = *c.Detail
+			}
+			failing = failing || c.Status == "failing"
+		}
+		if want := map[bool]string{false: "healthy", true: "degraded"}[failing]; got.Status != want {
+			t.Errorf("%s with %q", got.Status, out)
+		}
+		return out
+	}
+	await := func(want [2]string) {
+		t.Helper()
+		for deadline := time.Now().Add(2 * time.Minute); details() != want; {
+			if time.Now().After(deadline) {
+				t.Fatalf("%q, want %q", details(), want)
+			}
+		}
+	}
+	if got, want := details(), [2]string{"not started", "not started"}; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 2)
+	go func() { done <- jobs.Run(ctx) }()
+	await([2]string{"", "not started"})
+	go func() { done <- hub.Run(ctx) }()
+	await([2]string{})
+	cancel()
+	for range 2 {
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
+	if got, want := details(), [2]string{"stopped", "stopped"}; got != want {
+		t.Errorf("%q, want %q", got, want)
 	}
 }
 

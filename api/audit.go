@@ -1,7 +1,6 @@
 package api
 
 import (
-	"net"
 	"net/http"
 	"slices"
 	"unicode/utf8"
@@ -20,7 +19,7 @@ const (
 func (s *server) audit(r *http.Request, who Identity, typ string, more ...decnet.Field) {
 	fields := []decnet.Field{
 		decnet.F("operator", bounded(who.Name)),
-		decnet.F("operator_ip", addressOf(r)),
+		decnet.F("operator_ip", s.addressOf(r)),
 		decnet.F("request_id", requestOf(r)),
 	}
 	s.Audit.Emit(decnet.Event{
@@ -40,13 +39,4 @@ func bounded(name string) string {
 		n--
 	}
 	return name[:n]
-}
-
-// addressOf returns the address that a request came from.
-func addressOf(r *http.Request) string {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return r.RemoteAddr
-	}
-	return host
 }

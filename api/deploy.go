@@ -149,16 +149,21 @@ func (s *server) setInterval(w http.ResponseWriter, r *http.Request) error {
 	return respond(w, r, http.StatusOK, message{"Mutation interval set"})
 }
 
-// prefersWaiting reports whether the client asks for wait in Prefer (RFC 7240).
-func prefersWaiting(r *http.Request) bool {
+// preferredWait reads Prefer (RFC 7240): whether the client would rather wait, and for how
+// long at most; 0: until the end.
+func preferredWait(r *http.Request) (longest time.Duration, wait bool) {
 	for _, line := range r.Header.Values("Prefer") {
 		for part := range strings.SplitSeq(line, ",") {
-			name, _, _ := strings.Cut(part, "=")
-			name, _, _ = strings.Cut(name, ";")
-			if strings.EqualFold(strings.TrimSpace(name), "wait") {
-				return true
+			part, _, _ = strings.Cut(part, ";")
+			name, value, _ := strings.Cut(part, "=")
+			if !strings.EqualFold(strings.TrimSpace(name), "wait") {
+				continue
 			}
+			if seconds, err := strconv.ParseUint(strings.Trim(strings.TrimSpace(value), `"`), 10, 16); err == nil {
+				return time.Duration(seconds) * time.Second, seconds > 0
+			}
+			return 0, true
 		}
 	}
-	return false
+	return 0, false
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -135,8 +136,11 @@ func TestDeployIsAJob(t *testing.T) {
 
 	status, header, body := f.do(t, f.admin, "POST", "/deckies/deploy", ini("[web]\nservices = ssh, http\n[db]\nservices = redis\nmutate_interval = 5\n"))
 	var job accepted
-	if err := json.Unmarshal(body, &job); err != nil || status != http.StatusAccepted || job.Job == "" || header.Get("Location") != "jobs/"+job.Job {
+	if err := json.Unmarshal(body, &job); err != nil || status != http.StatusAccepted || job.Job == "" {
 		t.Fatalf("%d %v %s", status, header, body)
+	}
+	if got := f.resolve(t, "/deckies/deploy", header.Get("Location")); got != "/jobs/"+job.Job {
+		t.Errorf("the job is said to be at %s", got)
 	}
 	f.audit.expect(t, "deployment_requested", map[string]string{"operator": "boss", "job": job.Job, "deckies": "2"})
 	if list := get[[]deckyRow](t, f, f.view, "/deckies"); len(list) != 0 {
@@ -165,6 +169,20 @@ func TestDeployIsAJob(t *testing.T) {
 	}
 }
 
+// resolve returns where a Location leads from a path, as clients understand it.
+func (f *fixture) resolve(t *testing.T, path, location string) string {
+	t.Helper()
+	base, err := url.Parse(f.URL + "/api/v1" + path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	target, err := base.Parse(location)
+	if err != nil || location == "" {
+		t.Fatalf("%q: %v", location, err)
+	}
+	return strings.TrimPrefix(target.String(), f.URL+"/api/v1")
+}
+
 // wait makes a request that prefers to wait for the end.
 func (f *fixture) wait(t *testing.T, path, body string) (int, http.Header, reply) {
 	t.Helper()
@@ -173,7 +191,7 @@ func (f *fixture) wait(t *testing.T, path, body string) (int, http.Header, reply
 		t.Fatal(err)
 	}
 	req.Header.Set("Authorization", "Bearer "+f.admin)
-	req.Header.Set("Prefer", "respond-async;x=1, wait=100")
+	req.Header.Set("Prefer", "respond-async;x=1, wait")
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		t.Fatal(err)
@@ -219,6 +237,43 @@ func TestW28_DeployAndMutateWaitOnlyWhenAsked(t *testing.T) {
 			t.Errorf("%+v", row)
 		}
 	}
+}
+
+// TestPreferredWaitIsBounded prefers to wait for a time, in which a job does not end.
+func TestPreferredWaitIsBounded(t *testing.T) {
+	t.Parallel()
+	rt := new(deckies)
+	f := withRuntime(t, rt)
+	if status, _, answer := f.wait(t, "/deckies/deploy", ini("[web]\narchetype = web-server\n")); status != 200 {
+		t.Fatalf("%d %+v", status, answer)
+	}
+	hold := make(chan struct{})
+	rt.mu.Lock()
+	rt.hold = hold
+	rt.mu.Unlock()
+	for _, prefer := range []string{"wait=1", `WAIT = "1"; x=y`, "wait=0", "respond-async", "wait-not"} {
+		for path, body := range map[string]string{"/deckies/deploy": ini("[web]\nservices = ssh\n"), "/deckies/web/mutate": ""} {
+			req, err := http.NewRequestWithContext(t.Context(), "POST", f.URL+"/api/v1"+path, strings.NewReader(body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			req.Header.Set("Authorization", "Bearer "+f.admin)
+			req.Header.Set("Prefer", prefer)
+			resp, err := http.DefaultClient.Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var job accepted
+			if err := json.NewDecoder(resp.Body).Decode(&job); err != nil || resp.StatusCode != http.StatusAccepted {
+				t.Errorf("%s with %s: %d %v", path, prefer, resp.StatusCode, err)
+			}
+			resp.Body.Close()
+			if got := f.resolve(t, path, resp.Header.Get("Location")); got != "/jobs/"+job.Job {
+				t.Errorf("%s: the job %s is said to be at %s", path, job.Job, got)
+			}
+		}
+	}
+	close(hold)
 }
 
 func TestW26_FirstDeployOnAnEmptySystem(t *testing.T) {

@@ -53,18 +53,31 @@ func (c *pingCache) check(ctx context.Context, now time.Time, ping func(context.
 	return c.err
 }
 
+// workers are those of this interface and what Config.Health reports.
+func (s *server) workers() []Worker {
+	var list []Worker
+	if s.Hub != nil {
+		list = append(list, Worker{Name: "live_stream", Err: s.Hub.Err()})
+	}
+	if s.Jobs != nil {
+		list = append(list, Worker{Name: "job_runner", Err: s.Jobs.Err()})
+	}
+	if s.Health != nil {
+		list = append(list, s.Health()...)
+	}
+	return list
+}
+
 func (s *server) health(w http.ResponseWriter, r *http.Request) error {
 	db := s.ping.check(r.Context(), s.Now(), s.Store.Ping)
 	components := map[string]component{"database": newComponent(db)}
 	status := "healthy"
 	unhealthy := db != nil
-	if s.Health != nil {
-		for _, worker := range s.Health() {
-			components[worker.Name] = newComponent(worker.Err)
-			if worker.Err != nil {
-				status = "degraded"
-				unhealthy = unhealthy || worker.Critical
-			}
+	for _, worker := range s.workers() {
+		components[worker.Name] = newComponent(worker.Err)
+		if worker.Err != nil {
+			status = "degraded"
+			unhealthy = unhealthy || worker.Critical
 		}
 	}
 	code := http.StatusOK

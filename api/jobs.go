@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -47,9 +48,10 @@ type Jobs struct {
 	now      func() time.Time
 	queue    chan *job
 
-	mu    sync.Mutex
-	list  []*job // oldest first
-	ended bool   // no more are carried out
+	mu      sync.Mutex
+	list    []*job // oldest first
+	running bool
+	ended   bool // no more are carried out
 }
 
 // NewJobs returns Jobs that operator carries out. Streams of hub, unless it is nil, tell how
@@ -95,11 +97,14 @@ const (
 func (j *Jobs) Run(ctx context.Context) error {
 	var running sync.WaitGroup
 	defer running.Wait()
+	j.mu.Lock()
+	j.running = true
+	j.mu.Unlock()
 	for {
 		select {
 		case <-ctx.Done():
 			j.mu.Lock()
-			j.ended = true
+			j.running, j.ended = false, true
 			j.mu.Unlock()
 			for {
 				select {
@@ -113,6 +118,24 @@ func (j *Jobs) Run(ctx context.Context) error {
 			running.Go(func() { j.carryOut(ctx, one) })
 		}
 	}
+}
+
+// Err says why no jobs are carried out at present; nil: they are.
+func (j *Jobs) Err() error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return idle(j.running, j.ended)
+}
+
+// idle says why a part of the system does nothing.
+func idle(running, ended bool) error {
+	switch {
+	case ended:
+		return errors.New("stopped")
+	case !running:
+		return errors.New("not started")
+	}
+	return nil
 }
 
 func (j *Jobs) carryOut(ctx context.Context, one *job) {
@@ -224,16 +247,24 @@ type jobAnswer struct {
 	Job     string `json:"job" doc:"to be watched at /jobs/{id} and on the stream"`
 }
 
-// answer tells the client of a job, or of its end when the client prefers to wait for it
-// (RFC 7240 section 4.3).
+// answer tells the client of a job, or of its end when the client prefers to wait for it and
+// it ends in that time (RFC 7240 section 4.3).
 func (s *server) answer(w http.ResponseWriter, r *http.Request, one *job) error {
-	if !prefersWaiting(r) {
-		w.Header().Set("Location", "jobs/"+one.row.ID)
-		return respond(w, r, http.StatusAccepted, jobAnswer{"Accepted", one.row.ID})
+	longest, wait := preferredWait(r)
+	if !wait {
+		return accept(w, r, one)
+	}
+	var over <-chan time.Time // nil: never
+	if longest > 0 {
+		timer := time.NewTimer(longest)
+		defer timer.Stop()
+		over = timer.C
 	}
 	w.Header().Set("Preference-Applied", "wait")
 	select {
 	case <-one.done:
+	case <-over:
+		return accept(w, r, one)
 	case <-r.Context().Done():
 		return r.Context().Err()
 	}
@@ -247,6 +278,14 @@ func (s *server) answer(w http.ResponseWriter, r *http.Request, one *job) error 
 	text := one.row.Message
 	s.Jobs.mu.Unlock()
 	return respond(w, r, http.StatusOK, message{text})
+}
+
+// accept tells where the job is watched, relative to the path of the request, wherever all
+// of this is mounted.
+func accept(w http.ResponseWriter, r *http.Request, one *job) error {
+	up := strings.Repeat("../", strings.Count(r.URL.Path, "/")-1)
+	w.Header().Set("Location", up+"jobs/"+one.row.ID)
+	return respond(w, r, http.StatusAccepted, jobAnswer{"Accepted", one.row.ID})
 }
 
 // errNoOperator is answered where nothing can be changed.

@@ -218,7 +218,8 @@ type isoTime time.Time
 
 // MarshalJSON implements json.Marshaler.
 func (t isoTime) MarshalJSON() ([]byte, error) {
-	return time.Time(t).UTC().AppendFormat(nil, `"2006-01-02T15:04:05.000000Z"`), nil
+	const layout = `"2006-01-02T15:04:05.000000Z"`
+	return time.Time(t).UTC().AppendFormat(make([]byte, 0, len(layout)), layout), nil
 }
 
 // page is the envelope of a list.

@@ -117,7 +117,7 @@ func (s *server) login(w http.ResponseWriter, r *http.Request) error {
 	if err := decode(w, r, &req); err != nil {
 		return err
 	}
-	release, err := s.logins.admit(r.Context(), addressOf(r), req.Username)
+	release, err := s.logins.admit(r.Context(), s.addressOf(r), req.Username)
 	if err != nil {
 		return err
 	}
@@ -134,7 +134,7 @@ func (s *server) login(w http.ResponseWriter, r *http.Request) error {
 		s.audit(r, Identity{Name: req.Username}, "login_failed")
 		return fmt.Errorf("log-in: %w", decnet.ErrUnauthorized)
 	}
-	s.logins.forgive(addressOf(r), req.Username)
+	s.logins.forgive(s.addressOf(r), req.Username)
 	token, err := s.tokens.issue(user)
 	if err != nil {
 		return err
@@ -164,7 +164,7 @@ func (s *server) changePassword(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	who := callerOf(r)
-	release, err := s.logins.admit(r.Context(), addressOf(r), who.Name)
+	release, err := s.logins.admit(r.Context(), s.addressOf(r), who.Name)
 	if err != nil {
 		return err
 	}
@@ -177,7 +177,7 @@ func (s *server) changePassword(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	s.logins.forgive(addressOf(r), who.Name)
+	s.logins.forgive(s.addressOf(r), who.Name)
 	if err := s.Store.SetPassword(r.Context(), who.ID, hash, false); err != nil {
 		return err
 	}

@@ -26,11 +26,13 @@ type logRow struct {
 
 func logRows(records []store.Record) []logRow {
 	rows := make([]logRow, len(records))
+	var fields []byte
 	for i := range records {
 		r := &records[i]
+		fields = store.AppendFields(fields[:0], r.Fields)
 		rows[i] = logRow{
 			ID: r.ID, Timestamp: isoTime(r.Time), Decky: r.Decky, Service: r.Service, EventType: r.Type,
-			AttackerIP: "Unknown", RawLine: r.Raw, Fields: string(store.AppendFields(nil, r.Fields)),
+			AttackerIP: "Unknown", RawLine: r.Raw, Fields: string(fields),
 			Msg: present(r.Msg), TraceID: present(r.Trace.TraceID), SpanID: present(r.Trace.SpanID),
 		}
 		if r.Attacker.IsValid() {

@@ -40,6 +40,7 @@ type route struct {
 	group        string // tag
 	title        string
 	query        []parameter
+	hints        []parameter // headers that change how it is answered, never whether
 	body         any         // a value of the type that the body must have; nil: none
 	gives        map[int]any // by status, a value of the type of the answer
 	fails        []int       // statuses beyond those that access, query and body bring
@@ -68,6 +69,8 @@ var (
 	service      = parameter{name: "service", kind: text, max: 64, doc: "name of a service"}
 	sortBy       = parameter{name: "sort_by", kind: choice, choices: []string{"recent", "active", "traversals"}, doc: "what comes first"}
 	lastEventID  = parameter{name: "lastEventId", kind: integer, max: 1<<63 - 1, doc: "ID of the last record seen; the header Last-Event-ID wins"}
+	lastEvent    = parameter{name: "Last-Event-ID", kind: text, max: 20, doc: "ID of the last event seen, as browsers send it"}
+	prefer       = parameter{name: "Prefer", kind: text, max: 64, doc: "wait: answer when the job has ended; wait=10: or after ten seconds, if that is sooner (RFC 7240)"}
 	ticketParam  = parameter{name: "token", kind: text, max: 64, doc: "ticket, instead of the header Authorization"}
 )
 
@@ -101,15 +104,15 @@ func (s *server) routes() []route {
 		{method: "POST", path: "/stream/ticket", access: viewer, group: "stream", title: "A ticket that opens one stream within a minute",
 			gives: ok(ticketAnswer{}), fails: []int{tooMany}, handle: s.ticket},
 		{method: "GET", path: "/stream", access: ticketed, group: "stream", title: "Server-sent events: what comes in, totals and a histogram",
-			query: []parameter{lastEventID, search, startTime, endTime, ticketParam}, gives: ok(eventStream{}),
+			query: []parameter{lastEventID, search, startTime, endTime, ticketParam}, hints: []parameter{lastEvent}, gives: ok(eventStream{}),
 			fails: []int{notFound, tooMany}, lasts: true, handle: s.stream},
 
 		{method: "GET", path: "/deckies", access: viewer, group: "fleet", title: "What is deployed",
 			gives: ok([]deckyRow{}), handle: s.deckies},
 		{method: "POST", path: "/deckies/deploy", access: admin, group: "fleet", title: "Deploy the deckies of an INI document; Prefer: wait answers when it is done",
-			body: deployRequest{}, gives: map[int]any{200: message{}, 202: jobAnswer{}}, fails: []int{conflict, tooMany, away}, lasts: true, handle: s.deploy},
+			hints: []parameter{prefer}, body: deployRequest{}, gives: map[int]any{200: message{}, 202: jobAnswer{}}, fails: []int{conflict, tooMany, away}, lasts: true, handle: s.deploy},
 		{method: "POST", path: "/deckies/{name}/mutate", access: admin, group: "fleet", title: "Give a decky other services; Prefer: wait answers when it is done",
-			gives: map[int]any{200: message{}, 202: jobAnswer{}}, fails: []int{notFound, conflict, tooMany, away}, lasts: true, handle: s.mutate},
+			hints: []parameter{prefer}, gives: map[int]any{200: message{}, 202: jobAnswer{}}, fails: []int{notFound, conflict, tooMany, away}, lasts: true, handle: s.mutate},
 		{method: "PUT", path: "/deckies/{name}/mutate-interval", access: admin, group: "fleet", title: "Set how often a decky changes",
 			body: intervalRequest{}, gives: ok(message{}), fails: []int{notFound, away}, handle: s.setInterval},
 		{method: "GET", path: "/jobs", access: viewer, group: "fleet", title: "Deployments and mutations that were asked for, newest first",

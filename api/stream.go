@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	mathrand "math/rand/v2"
 	"net/http"
 	"strconv"
 	"sync"
@@ -153,11 +154,14 @@ func (s *server) follow(w http.ResponseWriter, r *http.Request, who caller) erro
 	h.Set("Content-Type", "text/event-stream")
 	h.Set("Cache-Control", "no-cache")
 	h.Set("X-Accel-Buffering", "no")
+	if r.ProtoMajor == 1 {
+		h.Set("Transfer-Encoding", "identity") // ends with the connection: one write for an event instead of three
+	}
 	w.WriteHeader(http.StatusOK)
 	if r.Method == http.MethodHead || !out.write([]byte(": keepalive\n\n")) {
 		return nil
 	}
-	for _, f := range s.Hub.overviewFrames(r.Context(), filter) {
+	for _, f := range s.Hub.firstOverview(r.Context(), filter) {
 		if !out.write(f.text) {
 			return nil
 		}
@@ -168,7 +172,8 @@ func (s *server) follow(w http.ResponseWriter, r *http.Request, who caller) erro
 			return nil
 		}
 	}
-	check := checked{changes: s.accounts.count(), at: s.Now()}
+	// Streams that began together are not looked up together.
+	check := checked{changes: s.accounts.count(), at: s.Now().Add(-mathrand.N(checkEvery))}
 	for {
 		select {
 		case <-r.Context().Done():
@@ -187,6 +192,7 @@ func (s *server) follow(w http.ResponseWriter, r *http.Request, who caller) erro
 			case !out.forward(r.Context(), f):
 				return nil
 			}
+			sub.taken(f)
 		}
 	}
 }
@@ -236,27 +242,39 @@ func (o *streamWriter) interrupt(why string) {
 	o.write([]byte(`event: error` + "\n" + `data: {"type":"error","message":"` + why + `"}` + "\n\n"))
 }
 
-// forward sends f. A client with a filter, or one that has seen a part of f, is served
-// from the store instead.
-func (o *streamWriter) forward(ctx context.Context, f frame) bool {
+// forward sends f. A client that has seen a part of it is served from the store instead.
+func (o *streamWriter) forward(ctx context.Context, f *frame) bool {
+	text := f.text
 	switch {
-	case f.forAll, f.last == 0 && o.filter == (store.Filter{}):
-		return o.write(f.text)
+	case f.last > 0 && f.last <= o.sent:
+		return true
+	case f.last > 0 && f.first <= o.sent:
+		if !o.catchUp(ctx) {
+			return false
+		}
+		text = nil
+	case f.filtered != nil && o.filter != (store.Filter{}):
+		var err error
+		if text, err = f.filtered(o.filter); err != nil {
+			o.hub.report(ctx, err)
+			o.interrupt(interrupted)
+			return false
+		}
+	}
+	o.sent = max(o.sent, f.last)
+	switch {
+	case len(text) > 0:
+		return o.write(text)
 	case f.last == 0:
 		return o.write([]byte(": keepalive\n\n"))
-	case f.last <= o.sent:
-		return true
-	case f.first <= o.sent || o.filter != (store.Filter{}):
-		return o.catchUp(ctx)
 	}
-	o.sent = f.last
-	return o.write(f.text)
+	return true
 }
 
 // catchUp sends what the store has after the last record seen.
 func (o *streamWriter) catchUp(ctx context.Context) bool {
 	for {
-		records, err := o.hub.store.Records(ctx, after(o.filter, o.sent))
+		records, err := o.hub.store.Records(ctx, after(o.filter, o.sent, catchUpBatch))
 		if err != nil {
 			o.hub.report(ctx, err)
 			o.interrupt(interrupted)
@@ -265,9 +283,8 @@ func (o *streamWriter) catchUp(ctx context.Context) bool {
 		if len(records) == 0 {
 			return true
 		}
-		f := logFrame(records)
-		o.sent = f.last
-		if !o.write(f.text) {
+		o.sent = records[len(records)-1].ID
+		if !o.write(recordsText(records)) {
 			return false
 		}
 	}

@@ -266,6 +266,52 @@ func TestW35_ManyViewersCostOneRead(t *testing.T) {
 	}
 }
 
+// TestFilteredViewersCostNoReads lets viewers with filters watch: what is for them is found
+// among the records that were read for all, and the statistics reach them too.
+func TestFilteredViewersCostNoReads(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, nil)
+	f.runHub(t)
+	filters := []string{"decky:decky-02", "username:root", "event:auth_attempt%20root", "203.0.113.9%20decky-02"}
+	var viewers []*viewer
+	for i := range 12 {
+		v := f.watch(t, "/stream?search="+filters[i%len(filters)], f.view, "")
+		v.ready()
+		viewers = append(viewers, v)
+	}
+	before := f.db.reads.Load()
+	const events = 20
+	for i := range events {
+		f.ingest(t, fmt.Sprintf("decky-%02d", i%3), "ssh", "auth_attempt", decnet.F("username", []string{"admin", "root"}[i%3%2]), decnet.F("n", fmt.Sprint(i)))
+	}
+	f.ingest(t, "decky-02", "ssh", "auth_attempt", decnet.F("username", "root"), decnet.F("n", "last"))
+	for i, v := range viewers {
+		want := store.Filter{Search: strings.ReplaceAll(filters[i%len(filters)], "%20", " "), AfterID: -1, Limit: 100}
+		stored, err := f.db.Repository.Records(t.Context(), want)
+		if err != nil || len(stored) < 2 || len(stored) > events {
+			t.Fatal(stored, err)
+		}
+		var got []int64
+		for len(got) < len(stored) {
+			var rows []struct{ ID int64 }
+			if err := json.Unmarshal(v.next("logs").Data, &rows); err != nil {
+				t.Fatal(err)
+			}
+			for _, r := range rows {
+				got = append(got, r.ID)
+			}
+		}
+		for n, id := range got {
+			if id != stored[n].ID {
+				t.Errorf("%s: record %d is %d, want %d", want.Search, n, id, stored[n].ID)
+			}
+		}
+	}
+	if reads := f.db.reads.Load() - before; reads > 2*events+4 {
+		t.Errorf("%d reads for %d events and %d viewers", reads, events, len(viewers))
+	}
+}
+
 func TestSlowViewerIsEndedAndLosesNothing(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, nil)

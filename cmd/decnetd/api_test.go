@@ -3,9 +3,12 @@ package main
 import (
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"path/filepath"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -84,8 +87,18 @@ func TestUpChangesThroughTheAPI(t *testing.T) {
 	if status, text := c.ask(t, "POST", "/deckies/cache/mutate", ""); status != http.StatusOK || strings.HasSuffix(text, "has now redis\"}\n") {
 		t.Errorf("mutate: %d %s", status, text)
 	}
-	if status, text := c.ask(t, "GET", "/health", ""); status != http.StatusOK {
+	var health struct {
+		Status     string
+		Components map[string]any
+	}
+	if status, text := c.ask(t, "GET", "/health", ""); status != http.StatusOK || json.Unmarshal([]byte(text), &health) != nil {
 		t.Errorf("health: %d %s", status, text)
+	}
+	delete(health.Components, "sniffer_worker") // where the privilege is there
+	if got, want := slices.Sorted(maps.Keys(health.Components)), []string{
+		"attacker_worker", "collector_worker", "database", "fleet", "ingestion_worker", "job_runner", "live_stream", "mutator",
+	}; !slices.Equal(got, want) {
+		t.Errorf("health tells of %q, want %q", got, want)
 	}
 	d.stop(t)
 
@@ -105,5 +118,40 @@ func TestUpChangesThroughTheAPI(t *testing.T) {
 	attackers, err := db.Attackers(t.Context(), store.AttackerFilter{})
 	if err != nil || len(attackers) != 1 || strings.Contains(strings.Join(attackers[0].Services, ","), "audit") || len(attackers[0].Deckies) != 2 {
 		t.Errorf("attackers: %+v, %v", attackers, err)
+	}
+}
+
+// TestUpBehindAProxy fails to log in through a reverse proxy that is trusted, on this
+// machine, and past one that is not.
+func TestUpBehindAProxy(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		env  environment
+		args []string
+		want string
+	}{
+		"by the flag":     {environment{"DECNET_TRUSTED_PROXIES": "198.51.100.0/24"}, []string{"--trusted-proxies", "127.0.0.1"}, "203.0.113.7"},
+		"by the variable": {environment{"DECNET_TRUSTED_PROXIES": "::1, 127.0.0.0/8"}, nil, "203.0.113.7"},
+		"not at all":      {nil, nil, "127.0.0.1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := start(t, filepath.Join(t.TempDir(), "data"), c.env, append(c.args, "--deckies", "1", "--services", "redis", "--base-ip", "127.0.85."+strconv.Itoa(1+len(name)))...)
+			req, err := http.NewRequestWithContext(t.Context(), "POST", regexp.MustCompile(`http://\S+/api/v1`).FindString(d.out.String())+"/auth/login",
+				strings.NewReader(`{"username":"nobody","password":"x"}`))
+			if err != nil {
+				t.Fatal(err)
+			}
+			req.Header.Set("X-Forwarded-For", "192.0.2.1, 203.0.113.7")
+			resp, err := http.DefaultClient.Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp.Body.Close()
+			d.stop(t)
+			if n, err := open(t, d.dsn()).CountRecords(t.Context(), store.Filter{Search: "event:login_failed operator_ip:" + c.want}); n != 1 || err != nil {
+				t.Errorf("%d log-ins from %s, %v", n, c.want, err)
+			}
+		})
 	}
 }

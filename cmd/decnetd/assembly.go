@@ -160,8 +160,12 @@ func (f *upFlags) system(ctx context.Context, std streams, show *progress, env f
 	})
 	show.end()
 	a.jobs = api.NewJobs(a.operator(), a.hub, a.log, nil)
+	proxies, err := f.trusted()
+	if err != nil {
+		return err
+	}
 	if err := a.newServer(api.Config{
-		Store: db, Secret: secret, Artifacts: files, Hub: a.hub, Health: a.health, Jobs: a.jobs, Audit: a.sensors, Log: a.log, Origins: origins(env),
+		Store: db, Secret: secret, Artifacts: files, Hub: a.hub, Health: a.health, Jobs: a.jobs, Audit: a.sensors, Log: a.log, Origins: list(env("DECNET_CORS_ORIGINS")), Proxies: proxies,
 		Developer: env("DECNET_DEVELOPER") == "true", Profiling: profiling(env),
 	}); err != nil {
 		return err
@@ -405,6 +409,10 @@ func (a *assembly) health() []api.Worker {
 		{Name: "collector_worker", Critical: true, Err: a.collector.Status().Err},
 		{Name: "ingestion_worker", Critical: true, Err: a.ingester.Status().Err},
 		{Name: "attacker_worker", Err: a.profiler.Err()},
+		{Name: "mutator", Err: a.mutator.Err()},
+	}
+	if a.prober != nil {
+		workers = append(workers, api.Worker{Name: "prober"})
 	}
 	if running, err := a.watcher.status(); running {
 		workers = append(workers, api.Worker{Name: "sniffer_worker", Err: err})
@@ -422,9 +430,9 @@ func (a *assembly) health() []api.Worker {
 	return workers
 }
 
-// origins returns the browser origins that may call the API.
-func origins(env func(string) string) []string {
-	return strings.FieldsFunc(env("DECNET_CORS_ORIGINS"), func(r rune) bool { return r == ',' || r == ' ' })
+// list returns the parts of a variable, which are separated by commas or spaces.
+func list(text string) []string {
+	return strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' })
 }
 
 // profiling returns the handlers of net/http/pprof when the environment asks for them.

@@ -39,6 +39,7 @@ type upFlags struct {
 	baseIP     string
 	portOffset int
 	api        string
+	proxies    []string
 	logTarget  string
 	probe      bool
 	probeAllow []string
@@ -65,6 +66,7 @@ func newUp(env func(string) string) *cobra.Command {
 			"  DECNET_ADMIN_USER, DECNET_ADMIN_PASSWORD  the first account; otherwise admin, with a generated password\n" +
 			"  DECNET_JWT_SECRET     signs log-ins, at least 32 bytes; otherwise generated and kept in the data directory\n" +
 			"  DECNET_CORS_ORIGINS   origins of browsers that may call the API, separated by commas\n" +
+			"  DECNET_TRUSTED_PROXIES  networks of reverse proxies, like --trusted-proxies\n" +
 			"  DECNET_DEVELOPER      true: everybody may read /api/v1/openapi.json, and administrators may delete all that was collected\n" +
 			"  DECNET_PPROF          true: administrators may profile the process below /api/v1/debug/pprof/\n" +
 			"  DECNET_KEEP, DECNET_KEEP_SIZE  how long and how much to keep, like --keep and --keep-size\n" +
@@ -82,6 +84,9 @@ func newUp(env func(string) string) *cobra.Command {
 			}
 			if err := f.mutation.check(cmd); err != nil {
 				return &usageError{err}
+			}
+			if !cmd.Flags().Changed("trusted-proxies") {
+				f.proxies = list(env("DECNET_TRUSTED_PROXIES"))
 			}
 			if err := f.check(); err != nil {
 				return &usageError{err}
@@ -120,6 +125,7 @@ func newUp(env func(string) string) *cobra.Command {
 	flags.StringVar(&f.baseIP, "base-ip", "", "address of the first decky; each further one takes the next free (default 127.0.10.1, lan: the first of the subnet)")
 	flags.IntVar(&f.portOffset, "port-offset", 0, "added to every honeypot port (default 0, or 10000 when low ports may not be bound)")
 	flags.StringVar(&f.api, "api", "127.0.0.1:8000", "address of the API")
+	flags.StringSliceVar(&f.proxies, "trusted-proxies", nil, "networks of reverse proxies in front of the API, whose header X-Forwarded-For is believed, separated by commas")
 	flags.StringVar(&f.logTarget, "log-target", "", "also forward every event as RFC 5424 over TCP to HOST:PORT, or tls:HOST:PORT")
 	flags.BoolVar(&f.probe, "probe", false, "probe attackers back: JARM, HASSH and TCP, each address once")
 	flags.StringSliceVar(&f.probeAllow, "probe-allow", nil, "networks that may be probed, separated by commas (default: all but special and own ones)")
@@ -160,6 +166,9 @@ func (f *upFlags) check() error {
 		return fmt.Errorf("--api: %q is not of the form HOST:PORT", f.api)
 	}
 	if _, err := f.allowed(); err != nil {
+		return err
+	}
+	if _, err := f.trusted(); err != nil {
 		return err
 	}
 	if len(f.probeAllow) > 0 && !f.probe {
@@ -247,6 +256,22 @@ func surroundings(opt *fleet.Options) error {
 		opt.Host6 = own[i]
 	}
 	return nil
+}
+
+// trusted returns the networks of --trusted-proxies; an address is a network of one.
+func (f *upFlags) trusted() ([]netip.Prefix, error) {
+	var nets []netip.Prefix
+	for _, text := range f.proxies {
+		p, err := netip.ParsePrefix(text)
+		if a, e := netip.ParseAddr(text); e == nil && a.Zone() == "" {
+			p, err = netip.PrefixFrom(a, a.BitLen()), nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("--trusted-proxies or DECNET_TRUSTED_PROXIES: %q is not a network such as 198.51.100.0/24", text)
+		}
+		nets = append(nets, p)
+	}
+	return nets, nil
 }
 
 // allowed returns the networks of --probe-allow.

@@ -428,6 +428,8 @@ func TestUpRefusals(t *testing.T) {
 		"wrong value":              {args: ini("[web]\nservices = http\namount = many\n"), status: exitFailed, says: []string{"fleet.ini: ", "line 3: [web] amount", `"many"`}},
 		"config not served yet":    {args: ini("[web]\narchetype = printer\n"), status: exitFailed, says: []string{"fleet.ini: ", "line 2: [web] archetype", "needs snmp"}},
 		"torn config":              {args: ini("[web\nservices"), status: exitFailed, says: []string{"fleet.ini: ", "line 1: "}},
+		"trusted proxies":          {args: "--trusted-proxies 10.0.0.0/8,nginx", status: exitUsage, says: []string{"--trusted-proxies", "nginx"}},
+		"trusted proxies by env":   {env: environment{"DECNET_TRUSTED_PROXIES": "10.0.0.0/33"}, status: exitUsage, says: []string{"DECNET_TRUSTED_PROXIES"}},
 		"weak token secret":        {env: environment{"DECNET_JWT_SECRET": "ChangeMe"}, status: exitFailed, says: []string{"DECNET_JWT_SECRET", "at least 32"}},
 		"unprintable admin":        {env: environment{"DECNET_ADMIN_USER": "a\x07"}, status: exitFailed, says: []string{"DECNET_ADMIN_USER", "printable"}},
 	} {

@@ -38,7 +38,7 @@ type batch struct {
 	generation string
 	entries    []entry
 	bytes      int
-	began      time.Time
+	flushed    time.Time
 }
 
 // block adds the lines of a block, and commits when there are enough.
@@ -81,7 +81,7 @@ func cut(line []byte) []byte { return bytes.Clone(line[:min(len(line), maxReject
 
 func (b *batch) add(ctx context.Context, e entry) {
 	if len(b.entries) == 0 {
-		b.began, b.bytes = time.Now(), 0
+		b.bytes = 0
 	}
 	b.entries = append(b.entries, e)
 	b.bytes += int(e.to - e.from)
@@ -95,6 +95,7 @@ func (b *batch) flush(ctx context.Context) bool {
 	if len(b.entries) == 0 {
 		return ctx.Err() == nil
 	}
+	defer func() { b.flushed = time.Now() }()
 	return b.in.retry(ctx, func() error {
 		err := b.commit(ctx, len(b.entries))
 		if errors.Is(err, decnet.ErrInvalid) {

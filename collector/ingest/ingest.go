@@ -32,7 +32,7 @@ type Options struct {
 	// spool is moved or its path is written in another way; "": the path as it was given.
 	Source  string
 	Batch   int           // records that are committed without waiting for more; ten times as many when there is a backlog; 0: 100
-	MaxWait time.Duration // longest wait of a record for its batch to fill; 0: 250 ms
+	MaxWait time.Duration // records that come within this time of a transaction share the next one; 0: 50 ms
 	Poll    time.Duration // longest wait between looks at the spool where it cannot be watched; 0: 1 s
 	Retry   time.Duration // first wait after an error of the store, doubled up to 30 s; 0: 500 ms
 	// OnCommit is called after each transaction that wrote records, with the ID of the last
@@ -71,7 +71,7 @@ func New(repo store.Records, path string, opts Options) *Ingester {
 		opts.Batch = 100
 	}
 	if opts.MaxWait == 0 {
-		opts.MaxWait = 250 * time.Millisecond
+		opts.MaxWait = 50 * time.Millisecond
 	}
 	if opts.Retry == 0 {
 		opts.Retry = 500 * time.Millisecond
@@ -151,7 +151,7 @@ func (in *Ingester) run(ctx context.Context, follow bool) {
 		case quiet:
 			wait := time.Hour
 			if len(b.entries) > 0 {
-				if wait = time.Until(b.began.Add(in.opts.MaxWait)); wait <= 0 {
+				if wait = time.Until(b.flushed.Add(in.opts.MaxWait)); wait <= 0 {
 					b.flush(ctx)
 					continue
 				}

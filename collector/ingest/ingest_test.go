@@ -213,6 +213,8 @@ func TestRunFollowsTheSpool(t *testing.T) {
 	}
 }
 
+// TestBatchWaitsForCompany covers records after a quiet time, which are committed at once,
+// and those that come within MaxWait of that, which are committed together.
 func TestBatchWaitsForCompany(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "decnet.json")
@@ -220,12 +222,14 @@ func TestBatchWaitsForCompany(t *testing.T) {
 	commits := 0
 	in := New(db, path, Options{MaxWait: time.Hour, Batch: 10, OnCommit: func(int64) { commits++ }})
 	stop := start(t, in)
-	for n := range 19 {
-		appendTo(t, path, record(n))
+	appendTo(t, path, record(0))
+	eventually(t, func() bool { return in.Status().Records == 1 })
+	for n := range 10 {
+		appendTo(t, path, record(n+1))
 	}
-	eventually(t, func() bool { return in.Status().Records >= 10 })
+	eventually(t, func() bool { return in.Status().Records == 11 })
 	stop()
-	if commits != 1 {
+	if commits != 2 {
 		t.Errorf("%d commits", commits)
 	}
 }

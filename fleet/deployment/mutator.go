@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/decnet/decnet"
@@ -45,6 +46,9 @@ type Mutator struct {
 	reg *services.Registry
 	opt MutatorOptions
 	log *slog.Logger
+
+	mu  sync.Mutex
+	err error // of the last look of Run
 }
 
 // NewMutator returns a Mutator of what d has deployed, whose deckies get services of reg.
@@ -80,19 +84,31 @@ func (m *Mutator) Run(ctx context.Context) error {
 	tick := time.NewTicker(m.opt.Poll)
 	defer tick.Stop()
 	r := round{trials: make(map[string]*trial)}
-	var last error
 	for {
 		err := m.look(ctx, &r)
-		if err != nil && ctx.Err() == nil && (last == nil || err.Error() != last.Error()) {
+		if ctx.Err() != nil {
+			return nil
+		}
+		m.mu.Lock()
+		last := m.err
+		m.err = err
+		m.mu.Unlock()
+		if err != nil && (last == nil || err.Error() != last.Error()) {
 			m.log.Error("mutation", "err", err)
 		}
-		last = err
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
 		}
 	}
+}
+
+// Err says what Run failed at when it looked last; nil: nothing.
+func (m *Mutator) Err() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.err
 }
 
 // candidate is a decky whose time to change has come.
