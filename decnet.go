@@ -120,10 +120,10 @@ type Decky struct {
 	Archetype      string                       `json:"archetype,omitempty"`
 	OSFamily       string                       `json:"nmap_os"`
 	Services       []string                     `json:"services"`
-	Config         map[string]map[string]string `json:"service_config,omitempty"` // service to persona keys
-	Egress         []string                     `json:"egress,omitempty"`         // what its egress lock lets out beside replies, such as "dns:10.0.0.53" (see fleet.ParseExits)
-	Seed           string                       `json:"seed"`                     // 64 hexadecimal digits: all bait, ids and keys derive from it
-	MutateInterval time.Duration                `json:"mutate_interval,omitempty"`
+	Config         map[string]map[string]string `json:"service_config,omitempty"`  // service to persona keys
+	Egress         []string                     `json:"egress,omitempty"`          // what its egress lock lets out beside replies, such as "dns:10.0.0.53" (see fleet.ParseExits)
+	Seed           string                       `json:"seed"`                      // 64 hexadecimal digits: all bait, ids and keys derive from it
+	MutateInterval time.Duration                `json:"mutate_interval,omitempty"` // 0: that of the fleet; negative: never
 	LastMutated    time.Time                    `json:"last_mutated,omitzero"`
 }
 
@@ -138,6 +138,8 @@ type Fleet struct {
 	LogTarget string       `json:"log_target,omitempty"`
 	Seed      string       `json:"seed,omitempty"` // any text; the seeds of the deckies derive from it
 	Deckies   []Decky      `json:"deckies"`
+
+	MutateInterval time.Duration `json:"mutate_interval,omitempty"` // of the deckies that have none; 0 and negative: never
 }
 
 // Fingerprint identifies client or server software by how it speaks a protocol.

@@ -89,7 +89,7 @@ func (f *upFlags) run(ctx context.Context, std streams, env func(string) string)
 	if last.Durable && f.runtime != runtimeDocker && (len(last.Deckies) > 0 || last.Change != nil) {
 		return fmt.Errorf("%d deckies are deployed by the runtime docker: use --runtime docker, or decnetd teardown --all first", len(last.Deckies))
 	}
-	if _, err := f.plan(registry, last.Fleet); err != nil {
+	if _, err := f.next(registry, last); err != nil {
 		return err // before anything is changed
 	}
 	if err := makeData(f.data); err != nil {
@@ -252,7 +252,7 @@ func (a *assembly) newRuntime(ctx context.Context, f *upFlags, sink decnet.Sink,
 		if err != nil {
 			return err
 		}
-		plan, err := f.plan(a.registry, doc.Fleet)
+		plan, err := f.next(a.registry, doc)
 		if err != nil {
 			return err
 		}
@@ -273,7 +273,16 @@ func (a *assembly) deploy(ctx context.Context, f *upFlags, env func(string) stri
 	turns := turns("decnetd up", show)
 	turns.Runtime, turns.Durable, turns.Log = f.runtime, f.runtime == runtimeDocker, a.log
 	a.deployed = deployment.New(a.db, a.runtime, turns)
-	out, err := a.deployed.Deploy(ctx, func(last decnet.Fleet) (decnet.Fleet, error) { return f.plan(a.registry, last) })
+	last, err := a.deployed.Document(ctx)
+	if err != nil {
+		return err
+	}
+	var out deployment.Outcome
+	if f.continues(last.Fleet) {
+		out, err = a.deployed.Deploy(ctx, func(last decnet.Fleet) (decnet.Fleet, error) { return f.mutation.of(last), nil })
+	} else {
+		out, err = a.deployed.Follow(ctx, f.way(), f.planner(a.registry))
+	}
 	if err != nil {
 		return err
 	}

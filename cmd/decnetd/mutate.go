@@ -82,6 +82,9 @@ func (f *mutateFlags) mutate(cmd *cobra.Command) error {
 	}
 	defer func() { _ = db.Close() }() // everything is written when a change ends
 	doc, err := deployment.Read(ctx, db)
+	if err == nil {
+		doc.Fleet, err = deployment.Current(ctx, db)
+	}
 	if err != nil {
 		return err
 	}

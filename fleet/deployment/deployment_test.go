@@ -414,8 +414,8 @@ func TestIntervalsSetDuringAChangeStay(t *testing.T) {
 	change.Wait()
 	doc := document(t, db)
 	for i, want := range []time.Duration{time.Hour, 7 * time.Minute, time.Hour} {
-		if doc.Deckies[i].MutateInterval != want {
-			t.Errorf("%s: %v, want %v", doc.Deckies[i].Name, doc.Deckies[i].MutateInterval, want)
+		if got := fleet.Interval(doc.Fleet, doc.Deckies[i]); got != want {
+			t.Errorf("%s: %v, want %v", doc.Deckies[i].Name, got, want)
 		}
 	}
 	if err := deployment.SetInterval(t.Context(), db, "decky-09", 0); !errors.Is(err, decnet.ErrNotFound) {
