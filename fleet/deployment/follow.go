@@ -60,6 +60,7 @@ func Preview(last Document, way Way, plan Plan) (wanted decnet.Fleet, planned ma
 	}
 	moved := !sameNetwork(last.Fleet, alone)
 	stay := header
+	stay.Seed = alone.Seed // which may have been made up for it
 	stay.Deckies = slices.DeleteFunc(slices.Clone(last.Deckies), func(k decnet.Decky) bool {
 		if _, again := asked[strings.ToLower(k.Name)]; again || way == Add {
 			return moved && way != Add

@@ -16,7 +16,7 @@ import (
 func ini(t testing.TB, text string) deployment.Plan {
 	return func(stay decnet.Fleet) (decnet.Fleet, error) {
 		return fleet.FromINI(registry(t), []byte(text), fleet.Options{
-			Mode: fleet.ModeMACVLAN, Interface: "lan0", Subnet: netip.MustParsePrefix("10.0.0.0/24"), Seed: "test",
+			Mode: fleet.ModeMACVLAN, Interface: "lan0", Subnet: netip.MustParsePrefix("10.0.0.0/24"), Seed: stay.Seed,
 			Existing: decnet.Fleet{Deckies: stay.Deckies},
 		})
 	}
