@@ -76,12 +76,13 @@ func AttackerOf(fields []Field) netip.Addr {
 }
 
 // FromSensor reports whether the event was made by DECNET's own instruments (the active
-// prober, the correlator, the collector itself) or says what an operator did (audit, and
-// the mutator, which changes deckies), and was not made by an attacker's action on a decky.
+// prober, the correlator, the collector itself), says what an operator did (audit, and the
+// mutator, which changes deckies) or how deckies fare (fleet), and was not made by an
+// attacker's action on a decky.
 // Such events are stored, and never count as attacker activity.
 func (e *Event) FromSensor() bool {
 	switch e.Service {
-	case "prober", "correlator", "collector", "sniffer", "mutator", "audit":
+	case "prober", "correlator", "collector", "sniffer", "mutator", "fleet", "audit":
 		return true
 	}
 	return false

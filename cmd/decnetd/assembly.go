@@ -59,6 +59,7 @@ type assembly struct {
 	runtime   servingRuntime
 	deployed  *deployment.Deployment
 	mutator   *deployment.Mutator
+	events    decnet.Sink // takes what becomes of deckies
 	jobs      *api.Jobs
 	server    *http.Server
 	listener  net.Listener
@@ -153,6 +154,7 @@ func (f *upFlags) run(ctx context.Context, std streams, env func(string) string)
 	a.mutator = deployment.NewMutator(a.deployed, registry, deployment.MutatorOptions{
 		Sink: sink, Grace: f.mutation.grace, Seen: func(now decnet.Fleet) { a.watcher.known.Set(now.Deckies) },
 	})
+	a.events = sink
 	show.end()
 	a.jobs = api.NewJobs(a.operator(), a.hub, a.log, nil)
 	if err := a.newServer(api.Config{
@@ -263,6 +265,9 @@ func (a *assembly) newRuntime(ctx context.Context, f *upFlags, sink decnet.Sink,
 			return err
 		}
 		a.runtime = containers{rt}
+		if rt.Remote() {
+			a.log.Warn(farAway)
+		}
 		a.logs = a.newLogs(f.engine.host, f.env)
 	}
 	return nil
@@ -313,6 +318,11 @@ func (a *assembly) newServer(cfg api.Config) error {
 // produces, a later one still takes.
 func (a *assembly) stages() []stage {
 	list := []stage{{name: "jobs", run: a.jobs.Run}, {name: "mutator", run: a.mutator.Run}, {name: "fleet", run: a.runtime.Run}, {name: "sniffer", run: a.watcher.run}}
+	if _, ok := a.runtime.(containers); ok {
+		list = append(list, stage{name: "repair", run: func(ctx context.Context) error {
+			return a.deployed.Repair(ctx, deployment.RepairOptions{Sink: a.events})
+		}})
+	}
 	if a.prober != nil {
 		list = append(list, stage{name: "prober", run: a.prober.Run})
 	}

@@ -172,6 +172,8 @@ type order struct {
 	follow func(last Document) (decnet.Fleet, map[string]string, error)
 	apply  func(context.Context, decnet.Fleet) error // nil: the runtime has nothing to do
 
+	stays bool // the document says the same afterwards, whatever has failed
+
 	// also changes the rest of the document together with the fleet, when apply has not
 	// failed.
 	also func(doc *Document, out Outcome)
@@ -209,7 +211,7 @@ func (d *Deployment) change(ctx context.Context, o order) (Outcome, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTime)
 	defer cancel()
 	switch {
-	case failure != nil && !d.opt.Durable:
+	case failure != nil && (o.stays || !d.opt.Durable):
 		out.After = before.Fleet
 	case failure != nil:
 		if out.After, err = d.present(ctx, before.Fleet, change.Wanted); err != nil {
@@ -235,7 +237,7 @@ func (d *Deployment) change(ctx context.Context, o order) (Outcome, error) {
 			doc.Planned = nil
 		case failure == nil:
 			doc.Planned = change.Planned
-		case d.opt.Durable:
+		case d.opt.Durable && !o.stays:
 			doc.Planned = carriedOut(doc.Planned, change.Planned)
 		}
 		if failure == nil && o.also != nil {
@@ -243,7 +245,7 @@ func (d *Deployment) change(ctx context.Context, o order) (Outcome, error) {
 		}
 		return nil
 	})
-	if failure != nil && err == nil && d.opt.Durable {
+	if failure != nil && err == nil && d.opt.Durable && !o.stays {
 		return out, &LeftError{Err: failure, Left: out.After}
 	}
 	return out, errors.Join(failure, err)
@@ -289,7 +291,7 @@ func (d *Deployment) announce(ctx context.Context, o order) (before Document, ch
 			if doc.Runtime != d.opt.Runtime && doc.Durable && (len(doc.Deckies) > 0 || doc.Change != nil) {
 				return fmt.Errorf("deployment: %d deckies are deployed by the runtime %s: %w", len(doc.Deckies), doc.Runtime, decnet.ErrConflict)
 			}
-			if c := doc.Change; c != nil && d.opt.Durable {
+			if c := doc.Change; c != nil && d.opt.Durable && c.What != repair {
 				d.opt.Log.Warn("a change was cut off", "change", c.What, "by", c.By, "since", c.Since)
 				if doc.Fleet, err = d.present(ctx, doc.Fleet, c.Wanted); err != nil {
 					return err
