@@ -149,6 +149,7 @@ type engine struct {
 	reached chan struct{} // closed when it does
 	busy    atomic.Int32  // how many are at it
 	clash   atomic.Bool   // two were
+	refused atomic.Int32  // how many changes failed
 	open    map[string]int
 }
 
@@ -164,6 +165,7 @@ func (e *engine) Apply(ctx context.Context, f decnet.Fleet) error {
 		blocked, reached := e.blocked, e.reached
 		if d.Name == e.fail {
 			e.mu.Unlock()
+			e.refused.Add(1)
 			return errEngine
 		}
 		e.deckies = append(slices.DeleteFunc(e.deckies, func(o decnet.Decky) bool { return o.Name == d.Name }), d)
