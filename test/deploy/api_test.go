@@ -2,6 +2,7 @@ package deploy
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -10,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/decnet/decnet/internal/daemontest"
 	"github.com/decnet/decnet/internal/enginetest"
@@ -26,7 +28,9 @@ func follow(t *testing.T, d *daemontest.Daemon) <-chan job {
 		t.Fatal(err)
 	}
 	api := regexp.MustCompile(`http://\S+/api/v1`).FindString(d.Said())
-	req, err := http.NewRequestWithContext(t.Context(), "GET", api+"/stream?token="+ticket.Ticket, nil)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	t.Cleanup(cancel)
+	req, err := http.NewRequestWithContext(ctx, "GET", api+"/stream?token="+ticket.Ticket, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,15 +47,18 @@ func follow(t *testing.T, d *daemontest.Daemon) <-chan job {
 		defer resp.Body.Close()
 		lines := bufio.NewScanner(resp.Body)
 		lines.Buffer(nil, 1<<20)
-		for event := ""; lines.Scan(); {
-			if name, ok := strings.CutPrefix(lines.Text(), "event: "); ok {
-				event = name
+		for lines.Scan() {
+			var message struct {
+				Type string
+				Data json.RawMessage
 			}
-			if data, ok := strings.CutPrefix(lines.Text(), "data: "); ok && event == "job" {
-				var j job
-				if json.Unmarshal([]byte(data), &j) == nil {
-					jobs <- j
-				}
+			data, ok := strings.CutPrefix(lines.Text(), "data: ")
+			if !ok || json.Unmarshal([]byte(data), &message) != nil || message.Type != "job" {
+				continue
+			}
+			var j job
+			if json.Unmarshal(message.Data, &j) == nil {
+				jobs <- j
 			}
 		}
 	}()
