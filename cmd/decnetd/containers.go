@@ -28,7 +28,7 @@ func (containers) Run(ctx context.Context) error {
 }
 
 // farAway is said where the engine is on another machine.
-const farAway = "the container engine is on another machine: deckies change also while somebody is connected, and no files, addresses and lines of it are seen from here"
+const farAway = "the container engine is on another machine: deckies change also while somebody is connected, and the files that intruders leave are not kept"
 
 // newLogs is the source of what the containers of the fleet print.
 func (a *assembly) newLogs(engine string, env func(string) string) *dockerlogs.Source {

@@ -125,6 +125,18 @@ func TestSettingsOfTheInterface(t *testing.T) {
 	}
 }
 
+// An engine on another machine says nothing of who is connected, and that is said.
+func TestEngineOnAnotherMachine(t *testing.T) {
+	f := newFake("1.41")
+	r := f.runtime(t, registry(t))
+	if !r.Remote() {
+		t.Errorf("the engine at %s is taken for one of this machine", f.host())
+	}
+	if open, err := r.Sessions(within(t)); err != nil || len(open) != 0 {
+		t.Errorf("%v, %v", open, err)
+	}
+}
+
 // special is a honeypot whose container is changed by override.
 type special struct {
 	http.Service
