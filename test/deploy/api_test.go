@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -112,8 +113,11 @@ func TestDeployByTheAPIInContainers(t *testing.T) {
 	}
 	d := deployByTheAPI(t, p, "docker", stands)
 	// The image is there, and what is to run in it is not.
-	image := strings.Fields(p.engine.Docker(t, "inspect", "--format", "{{.Config.Image}}", "first"))[0]
-	p.engine.Docker(t, "tag", image, "example/broken:1")
+	empty := filepath.Join(t.TempDir(), "empty.tar")
+	if out, err := exec.Command("tar", "-C", p.dir, "-cf", empty, "fleet.ini").CombinedOutput(); err != nil {
+		t.Fatalf("tar: %v\n%s", err, out)
+	}
+	p.engine.Docker(t, "import", empty, "example/broken:1")
 	states, _ := deployed(t, d, follow(t, d), "[custom-broken]\nbinary = example/broken:1\nexec = /nothing\nports = 9000\n"+
 		"[half]\nip = 10.99.0.21\nservices = broken, redis\n[whole]\nip = 10.99.0.22\nservices = redis\n")
 	if states[len(states)-1] != "failed" {
