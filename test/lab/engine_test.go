@@ -102,7 +102,7 @@ func collect(t *testing.T, lan enginetest.LAN, dir string) {
 	if err := json.Unmarshal(found, &record); err != nil || record.Decky != "gate" || record.Attacker != enginetest.AttackerAddr {
 		t.Errorf("%v: %s", err, found)
 	}
-	content, err := os.ReadFile(filepath.Join(dir, "artifacts", "gate", record.Fields["stored_as"]))
+	content, err := os.ReadFile(filepath.Join(dir, "artifacts", "gate", "ssh", record.Fields["stored_as"]))
 	if err != nil || !strings.HasPrefix(string(content), "collected ") {
 		t.Errorf("kept is %q, %v", content, err)
 	}
