@@ -135,7 +135,7 @@ func (s *server) routes() []route {
 			gives: ok(configAnswer{}), handle: s.config},
 		{method: "PUT", path: "/config/deployment-limit", access: admin, group: "config", title: "Set how many deckies may be deployed through this interface",
 			body: limitRequest{}, gives: ok(message{}), handle: s.setDeploymentLimit},
-		{method: "PUT", path: "/config/global-mutation-interval", access: admin, group: "config", title: "Set how often deckies change that are deployed from now on through this interface without an interval of their own",
+		{method: "PUT", path: "/config/global-mutation-interval", access: admin, group: "config", title: "Set how often deckies change that have no interval of their own, whoever deployed them",
 			body: globalIntervalRequest{}, gives: ok(message{}), handle: s.setGlobalInterval},
 		{method: "POST", path: "/config/users", access: admin, own: true, group: "config", title: "Make an account, whose password must be changed first",
 			body: newUserRequest{}, gives: ok(userRow{}), fails: []int{conflict, tooMany}, handle: s.createUser},

@@ -41,7 +41,8 @@ type Options struct {
 	First netip.Addr
 
 	// MutateInterval is how often a decky changes that does not say so itself, before what
-	// [general] of an INI document says. 0: as said there, or never; negative: never.
+	// [general] of an INI document says. 0: as said there, or in Existing, or never;
+	// negative: never. It is kept in the MutateInterval of the fleet.
 	MutateInterval time.Duration
 
 	// Seed makes the plan reproducible; any text will do. "": that of Existing, or else a
@@ -137,7 +138,7 @@ func newPlanner(reg *services.Registry, opt Options) (*planner, error) {
 	}
 	return &planner{
 		reg: reg, opt: opt,
-		fleet:     decnet.Fleet{LogTarget: old.LogTarget, Seed: opt.Seed},
+		fleet:     decnet.Fleet{LogTarget: old.LogTarget, Seed: opt.Seed, MutateInterval: cmp.Or(opt.MutateInterval, old.MutateInterval)},
 		replaced:  make(map[string]netip.Addr),
 		addrs:     make(map[netip.Addr]string),
 		hostnames: make(map[string]bool),

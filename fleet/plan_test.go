@@ -75,7 +75,7 @@ func TestFlags(t *testing.T) {
 		opt.MutateInterval = time.Hour
 		plan := mustFlags(t, fleet.Flags{Deckies: 5, Archetype: "database-server"}, opt)
 		for i, d := range plan.Deckies {
-			if !cmp.Equal(d.Services, []string{"mysql", "postgres", "redis"}) || d.MutateInterval != time.Hour ||
+			if !cmp.Equal(d.Services, []string{"mysql", "postgres", "redis"}) || fleet.Interval(plan, d) != time.Hour ||
 				d.Distro != []string{"debian", "ubuntu22"}[i%2] {
 				t.Errorf("%+v", d)
 			}

@@ -59,6 +59,7 @@ type assembly struct {
 	runtime   servingRuntime
 	deployed  *deployment.Deployment
 	mutator   *deployment.Mutator
+	events    decnet.Sink // takes what becomes of deckies
 	jobs      *api.Jobs
 	server    *http.Server
 	listener  net.Listener
@@ -89,7 +90,7 @@ func (f *upFlags) run(ctx context.Context, std streams, env func(string) string)
 	if last.Durable && f.runtime != runtimeDocker && (len(last.Deckies) > 0 || last.Change != nil) {
 		return fmt.Errorf("%d deckies are deployed by the runtime docker: use --runtime docker, or decnetd teardown --all first", len(last.Deckies))
 	}
-	if _, err := f.plan(registry, last.Fleet); err != nil {
+	if _, err := f.next(registry, last); err != nil {
 		return err // before anything is changed
 	}
 	if err := makeData(f.data); err != nil {
@@ -158,6 +159,7 @@ func (f *upFlags) system(ctx context.Context, std streams, show *progress, env f
 	a.mutator = deployment.NewMutator(a.deployed, registry, deployment.MutatorOptions{
 		Sink: sink, Grace: f.mutation.grace, Seen: func(now decnet.Fleet) { a.watcher.known.Set(now.Deckies) },
 	})
+	a.events = sink
 	show.end()
 	a.jobs = api.NewJobs(a.operator(), a.hub, a.log, nil)
 	proxies, err := f.trusted()
@@ -261,7 +263,7 @@ func (a *assembly) newRuntime(ctx context.Context, f *upFlags, sink decnet.Sink,
 		if err != nil {
 			return err
 		}
-		plan, err := f.plan(a.registry, doc.Fleet)
+		plan, err := f.next(a.registry, doc)
 		if err != nil {
 			return err
 		}
@@ -272,6 +274,9 @@ func (a *assembly) newRuntime(ctx context.Context, f *upFlags, sink decnet.Sink,
 			return err
 		}
 		a.runtime = containers{rt}
+		if rt.Remote() {
+			a.log.Warn(farAway)
+		}
 		a.logs = a.newLogs(f.engine.host, f.env)
 	}
 	return nil
@@ -282,7 +287,16 @@ func (a *assembly) deploy(ctx context.Context, f *upFlags, env func(string) stri
 	turns := turns("decnetd up", show)
 	turns.Runtime, turns.Durable, turns.Log = f.runtime, f.runtime == runtimeDocker, a.log
 	a.deployed = deployment.New(a.db, a.runtime, turns)
-	out, err := a.deployed.Deploy(ctx, func(last decnet.Fleet) (decnet.Fleet, error) { return f.plan(a.registry, last) })
+	last, err := a.deployed.Document(ctx)
+	if err != nil {
+		return err
+	}
+	var out deployment.Outcome
+	if f.continues(last.Fleet) {
+		out, err = a.deployed.Deploy(ctx, func(last decnet.Fleet) (decnet.Fleet, error) { return f.mutation.of(last), nil })
+	} else {
+		out, err = a.deployed.Follow(ctx, f.way(), f.planner(a.registry))
+	}
 	if err != nil {
 		return err
 	}
@@ -313,6 +327,11 @@ func (a *assembly) newServer(cfg api.Config) error {
 // produces, a later one still takes.
 func (a *assembly) stages() []stage {
 	list := []stage{{name: "jobs", run: a.jobs.Run}, {name: "mutator", run: a.mutator.Run}, {name: "fleet", run: a.runtime.Run}, {name: "sniffer", run: a.watcher.run}}
+	if _, ok := a.runtime.(containers); ok {
+		list = append(list, stage{name: "repair", run: func(ctx context.Context) error {
+			return a.deployed.Repair(ctx, deployment.RepairOptions{Sink: a.events})
+		}})
+	}
 	if a.prober != nil {
 		list = append(list, stage{name: "prober", run: a.prober.Run})
 	}

@@ -12,9 +12,13 @@ import (
 
 	"github.com/decnet/decnet"
 	"github.com/decnet/decnet/collector"
+	"github.com/decnet/decnet/collector/capture"
 	"github.com/decnet/decnet/collector/forward"
+	"github.com/decnet/decnet/collector/quarantine"
 	"github.com/decnet/decnet/fleet/deployment"
+	"github.com/decnet/decnet/fleet/docker"
 	"github.com/decnet/decnet/rfc5424"
+	"github.com/decnet/decnet/services/all"
 	"github.com/decnet/decnet/store"
 )
 
@@ -29,10 +33,11 @@ func newCollect(env func(string) string) *cobra.Command {
 	f := &collectFlags{state: state{env: env}}
 	cmd := &cobra.Command{
 		Use:   "collect",
-		Short: "Collect what the containers of the fleet print, and nothing else",
-		Long: "Collect what the containers of the fleet print into the spool of the data directory: decnet.log and decnet.json.\n" +
-			"It goes on where it stopped, without losing or repeating a line. A decnetd up that runs later on the same data\n" +
-			"directory brings the spool into the database.",
+		Short: "Collect what the containers of the fleet print, and the files that intruders leave in them",
+		Long: "Collect what the containers of the fleet print into the spool of the data directory, decnet.log and decnet.json, and\n" +
+			"keep the files that intruders leave in real daemons in its artifacts. It goes on where it stopped, without losing or\n" +
+			"repeating a line. A decnetd up that runs later on the same data directory brings the spool into the database.\n\n" +
+			"It changes no decky: containers that are removed or killed are brought back by decnetd up --runtime docker alone.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if f.logTarget != "" {
@@ -77,7 +82,20 @@ func (f *collectFlags) collect(cmd *cobra.Command) (err error) {
 		stages = append(stages, stage{name: "log target", run: a.forwarder.Run})
 	}
 	sink := decnet.Tee(a.collector, a.others)
+	files, err := quarantine.New(filepath.Join(f.data, "artifacts"), quarantine.Options{})
+	if err != nil {
+		return err
+	}
+	defer files.Close()
+	registry, err := all.Registry()
+	if err != nil {
+		return err
+	}
+	a.capture = capture.New(awaited{log: a.log, dial: func() (*docker.Runtime, error) {
+		return f.engine.runtime(registry, fleetPlace{data: f.data}, false, nil, a.log)
+	}}, files, sink, capture.Options{Log: a.log})
 	stages = append([]stage{{name: "mutations", run: func(ctx context.Context) error { return tellMutations(ctx, db, sink, a.log) }}}, stages...)
+	stages = append([]stage{{name: "captured files", run: a.capture.Run}}, stages...)
 	stages = append(stages, stage{name: "collector", run: func(ctx context.Context) error { return a.collector.Run(ctx, a.sources()...) }})
 	if _, err := fmt.Fprintf(out, "logs:     %s, %s\n\ndecnetd: ready\n", base, collector.Records(base)); err != nil {
 		return err

@@ -109,7 +109,7 @@ func (f *statusFlags) report(cmd *cobra.Command) (statusReport, error) {
 		state = string(fleet.StateDown)
 	}
 	for _, d := range doc.Deckies {
-		row := newDeckyStatus(d, state)
+		row := newDeckyStatus(doc.Fleet, d, state)
 		for _, name := range d.Services {
 			row.Services = append(row.Services, serviceStatus{Name: name, State: state, Ports: []string{}})
 		}
@@ -136,7 +136,7 @@ func (f *statusFlags) ask(cmd *cobra.Command, doc deployment.Document, report *s
 	known := make(map[string]bool)
 	for i, d := range doc.Deckies {
 		known[d.Name] = true
-		report.Deckies = append(report.Deckies, withServices(newDeckyStatus(d, string(list[i].State())), list[i].Services))
+		report.Deckies = append(report.Deckies, withServices(newDeckyStatus(doc.Fleet, d, string(list[i].State())), list[i].Services))
 	}
 	present, err := rt.Present(cmd.Context())
 	if err != nil {
@@ -144,7 +144,7 @@ func (f *statusFlags) ask(cmd *cobra.Command, doc deployment.Document, report *s
 	}
 	for _, s := range present {
 		if !known[s.Name] {
-			row := withServices(newDeckyStatus(decnet.Decky{Name: s.Name, Addr: s.Addr, Hostname: s.Hostname}, string(s.State())), s.Services)
+			row := withServices(newDeckyStatus(decnet.Fleet{}, decnet.Decky{Name: s.Name, Addr: s.Addr, Hostname: s.Hostname}, string(s.State())), s.Services)
 			row.Deployed = false
 			report.Deckies = append(report.Deckies, row)
 		}
@@ -152,10 +152,10 @@ func (f *statusFlags) ask(cmd *cobra.Command, doc deployment.Document, report *s
 	return nil
 }
 
-func newDeckyStatus(d decnet.Decky, state string) deckyStatus {
+func newDeckyStatus(f decnet.Fleet, d decnet.Decky, state string) deckyStatus {
 	return deckyStatus{
 		Name: d.Name, IP: d.Addr.String(), Hostname: d.Hostname, State: state, Archetype: d.Archetype, Distro: d.Distro,
-		Services: []serviceStatus{}, MutateInterval: int(d.MutateInterval.Minutes()), LastMutated: optionalTime(d.LastMutated), Deployed: true,
+		Services: []serviceStatus{}, MutateInterval: int(fleet.Interval(f, d).Minutes()), LastMutated: optionalTime(d.LastMutated), Deployed: true,
 	}
 }
 

@@ -59,7 +59,7 @@ func TestMutatorChangesWhatIsDue(t *testing.T) {
 	db, rt, now, sink := open(t), serving(t), newClock(), new(fleettest.Events)
 	d := deployment.New(db, rt, deployment.Options{Runtime: "local", Now: now.Now})
 	wanted := plan(t, "127.0.83.1", 2)
-	wanted.Deckies[1].MutateInterval = 0
+	wanted.Deckies[1].MutateInterval = -1
 	if _, err := d.Deploy(t.Context(), always(wanted)); err != nil {
 		t.Fatal(err)
 	}

@@ -105,6 +105,7 @@ type existing struct {
 	running         bool
 	ended           bool     // and nothing starts it again
 	created, paused bool     // created: it never started
+	restarting      bool     // by the engine, which waits for the next attempt
 	network         string   // what it is in the network of: "container:ID", or a name
 	networks        []string // IDs
 	volumes         []string // names
@@ -120,6 +121,7 @@ func (e engine) containers(ctx context.Context) ([]existing, error) {
 	for _, s := range summaries {
 		c := existing{id: s.ID, image: s.ImageID, labels: s.Labels, running: s.State == container.StateRunning, network: s.HostConfig.NetworkMode}
 		c.created, c.paused = s.State == container.StateCreated, s.State == container.StatePaused
+		c.restarting = s.State == container.StateRestarting
 		c.ended = c.created || s.State == container.StateExited || s.State == container.StateDead
 		for _, n := range s.Names { // a name with a further slash is that of a link
 			if n = strings.TrimPrefix(n, "/"); !strings.Contains(n, "/") {
@@ -142,10 +144,10 @@ func (e engine) containers(ctx context.Context) ([]existing, error) {
 	return list, nil
 }
 
-// changes tells of containers that started or ended, until ctx ends or the engine fails.
+// changes tells of containers that started, ended or were removed or paused, until ctx ends or the engine fails.
 func (e engine) changes(ctx context.Context) (<-chan events.Message, <-chan error) {
 	which := filters.NewArgs(filters.Arg("type", string(events.ContainerEventType)))
-	for _, action := range []events.Action{events.ActionStart, events.ActionDie} {
+	for _, action := range []events.Action{events.ActionStart, events.ActionDie, events.ActionDestroy, events.ActionPause} {
 		which.Add("event", string(action))
 	}
 	return e.c.Events(ctx, events.ListOptions{Filters: which})

@@ -350,3 +350,37 @@ func TestW26_OneDeckyIsTakenDown(t *testing.T) {
 		t.Error("the interface is left after the last decky")
 	}
 }
+
+// TestHopLimitsOfIPv6 has an attacker see packets of two OS families.
+func TestHopLimitsOfIPv6(t *testing.T) {
+	l := newLab(t)
+	r, _ := l.runtime(t, docker.Options{})
+	ip(t, "-n attacker addr add fd99::50/64 dev att0 nodad")
+	f := fromINI(t, decky("tux", 10, "http")+"nmap_os = linux\n", decky("win", 11, "http")+"nmap_os = windows\n")
+	f.Subnet6, f.Gateway6 = netip.MustParsePrefix("fd99::/64"), netip.MustParseAddr("fd99::1")
+	for i := range f.Deckies {
+		f.Deckies[i].Addr6 = netip.MustParseAddr(fmt.Sprintf("fd99::1%d", i))
+	}
+	mustApply(t, r, f)
+	for i, hops := range []string{"64", "128"} {
+		d := f.Deckies[i]
+		host := d.Addr6.String()
+		eventually(t, "http answers", func() bool {
+			return strings.Contains(l.Attack(t, "nmap", "-6", "-n", "-Pn", "-p80", host), "80/tcp open")
+		})
+		if out := l.Attack(t, "ping", "-6", "-n", "-c", "1", "-W", "30", host); !strings.Contains(out, " ttl="+hops+" ") {
+			t.Errorf("%s: hop limit %s is not in %s", d.Name, hops, out)
+		}
+		for port, reason := range map[string]string{"80": "syn-ack", "81": "reset"} {
+			out := l.Attack(t, "nmap", "-6", "-n", "-Pn", "--reason", "-sS", "-p", port, host)
+			if !strings.Contains(out, reason+" ttl "+hops+"\n") {
+				t.Errorf("%s: hop limit %s is not in\n%s", d.Name, hops, out)
+			}
+		}
+		pid := strings.TrimSpace(l.Docker(t, "inspect", "--format", "{{.State.Pid}}", d.Name))
+		out, err := exec.Command("nsenter", "-t", pid, "-n", "cat", "/proc/sys/net/ipv6/conf/eth0/accept_ra").CombinedOutput()
+		if err != nil || string(out) != "0\n" {
+			t.Errorf("%s: accept_ra is %q, %v", d.Name, out, err)
+		}
+	}
+}
