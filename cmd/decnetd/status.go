@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"github.com/decnet/decnet"
 	"github.com/decnet/decnet/fleet"
 	"github.com/decnet/decnet/fleet/deployment"
+	"github.com/decnet/decnet/fleet/docker"
 	"github.com/decnet/decnet/services/all"
 )
 
@@ -99,8 +101,12 @@ func (f *statusFlags) report(cmd *cobra.Command) (statusReport, error) {
 			report.Change.Wanted = append(report.Change.Wanted, d.Name)
 		}
 	}
-	if doc.Durable {
-		return report, f.ask(cmd, doc, &report)
+	if doc.Durable || doc.Runtime == "" {
+		err := f.ask(cmd, doc, &report)
+		if doc.Runtime == "" && errors.Is(err, docker.ErrNoEngine) {
+			err = nil // nobody said that there is one
+		}
+		return report, err
 	}
 	// Deckies of the other runtimes are there as long as their process is, which alone
 	// knows how each service fares.

@@ -34,6 +34,9 @@ type Options struct {
 	// Image has decnet-pot as its entry point. "": DefaultImage, which is built on the
 	// machine and never pulled, as is a tag of it.
 	Image string
+	// Context is what Image is built from, so that docker compose builds it: a Dockerfile
+	// and what it names. nil: the document names Image only.
+	Context fs.FS
 
 	// Init is the executable of cmd/decnet-init. nil: a service that needs it is refused.
 	Init []byte
@@ -119,6 +122,7 @@ func New(reg *services.Registry, f decnet.Fleet, opt Options) (*Document, error)
 		t.decky(d)
 	}
 	t.hardwareAddresses()
+	t.buildImage()
 	if len(t.faults) > 0 {
 		return nil, errors.Join(t.faults...)
 	}
