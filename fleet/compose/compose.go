@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"io/fs"
+	"net"
 	"net/netip"
 	"path/filepath"
 	"strings"
@@ -118,10 +119,12 @@ func New(reg *services.Registry, f decnet.Fleet, opt Options) (*Document, error)
 		t.doc.Project.ComposeFiles = []string{opt.File}
 	}
 	t.network()
+	if f.Mode == fleet.ModeMACVLAN {
+		t.macs, _ = fleet.MACs(f) // fails for what is a fault of a decky
+	}
 	for _, d := range f.Deckies {
 		t.decky(d)
 	}
-	t.hardwareAddresses()
 	t.buildImage()
 	if len(t.faults) > 0 {
 		return nil, errors.Join(t.faults...)
@@ -153,4 +156,5 @@ type translation struct {
 	deckies map[string]bool         // names in lower case
 	customs map[string]fleet.Custom // as first defined
 	volumes map[string]place        // who has which named volume
+	macs    map[string]net.HardwareAddr
 }

@@ -107,21 +107,3 @@ func (t *translation) pool(subnet netip.Prefix, gw netip.Addr) *types.IPAMPool {
 	}
 	return pool
 }
-
-// hardwareAddresses gives every decky its own, where it can have one. It is not that of its
-// place on the network: docker compose refuses that with an API older than 1.44.
-func (t *translation) hardwareAddresses() {
-	if len(t.faults) > 0 || t.fleet.Mode != fleet.ModeMACVLAN {
-		return
-	}
-	macs, err := fleet.MACs(t.fleet)
-	if err != nil {
-		t.fault(place{}, err)
-		return
-	}
-	for _, d := range t.fleet.Deckies {
-		s := t.doc.Project.Services[d.Name]
-		s.MacAddress = macs[d.Name].String()
-		t.doc.Project.Services[d.Name] = s
-	}
-}

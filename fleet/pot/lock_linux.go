@@ -31,8 +31,8 @@ const (
 var errUnlocked = errors.New("the holder of the network has ended")
 
 // Hold locks the network of a decky, gives its packets the look of its OS family, and holds
-// it until ctx ends. Then it returns nil. What the lock drops is reported. It gives up all its privileges as soon as the lock is in force,
-// so the lock can no longer be changed from here.
+// it until ctx ends. Then it returns nil. What the lock drops is reported. It gives up all
+// its privileges as soon as the lock is in force, so the lock can no longer be changed from here.
 func Hold(ctx context.Context, p fleet.Persona, opt Options) error {
 	opt = opt.complete()
 	if p.Service != "" {
@@ -47,6 +47,9 @@ func Hold(ctx context.Context, p fleet.Persona, opt Options) error {
 		return fmt.Errorf("egress lock: %w", err)
 	}
 	defer watch.Close()
+	if err := wearMAC(p); err != nil {
+		return fmt.Errorf("hardware address %s: %w", p.MAC, err)
+	}
 	if err := look.Wear(p.OSFamily); err != nil {
 		return fmt.Errorf("look of %s: %w", p.OSFamily, err)
 	}
