@@ -159,6 +159,8 @@ type details struct {
 	ended    time.Time
 	restarts int
 	failure  string // why it does not run as it should
+	healthy  bool   // its health check says so
+	sick     bool   // its health check says so
 	hostname string
 	env      []string
 	addrs    []netip.Addr // of a holder, IPv4 first
@@ -177,6 +179,9 @@ func (e engine) inspect(ctx context.Context, id string) (details, error) {
 		running: s.Running && !s.Paused && !s.Restarting, restarts: c.RestartCount,
 		pid: s.Pid, hostname: c.Config.Hostname, env: c.Config.Env,
 	}
+	if s.Health != nil {
+		d.healthy, d.sick = s.Health.Status == container.Healthy, s.Health.Status == container.Unhealthy
+	}
 	// The engine writes a zero time for what has not happened, and it is always RFC 3339.
 	d.started, _ = time.Parse(time.RFC3339Nano, s.StartedAt)
 	d.ended, _ = time.Parse(time.RFC3339Nano, s.FinishedAt)
@@ -187,7 +192,7 @@ func (e engine) inspect(ctx context.Context, id string) (details, error) {
 		d.failure = s.Error
 	case s.Paused:
 		d.failure = "paused"
-	case s.Health != nil && s.Health.Status == container.Unhealthy:
+	case d.sick:
 		d.running, d.failure = false, "unhealthy"
 		if n := len(s.Health.Log); n > 0 {
 			d.failure = "unhealthy: " + strings.TrimSpace(s.Health.Log[n-1].Output)
