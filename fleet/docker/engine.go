@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -78,12 +79,22 @@ type refusal struct{ err, kind error }
 func (r refusal) Error() string   { return r.err.Error() }
 func (r refusal) Unwrap() []error { return []error{r.err, r.kind} }
 
+// lacking is what an engine says whose kernel has no links of a kind.
+var lacking = regexp.MustCompile(`failed to create the (macvlan|ipvlan) port: operation not supported`)
+
+// lacks says what a kernel has not that can make links of a kind.
+func lacks(mode string) error {
+	return fmt.Errorf("this kernel has no %s (CONFIG_%s, module %s): %w", mode, strings.ToUpper(mode), mode, errors.ErrUnsupported)
+}
+
 // kind gives an error of the client its kind.
 func kind(err error) error {
 	var netErr net.Error
 	switch {
 	case err == nil, errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return err
+	case lacking.MatchString(err.Error()):
+		return fmt.Errorf("%w: %w", err, lacks(lacking.FindStringSubmatch(err.Error())[1]))
 	case errdefs.IsNotFound(err):
 		return refusal{err, decnet.ErrNotFound}
 	case errdefs.IsConflict(err):
