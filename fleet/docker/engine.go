@@ -321,17 +321,21 @@ func (e engine) image(ctx context.Context, name string) (id string, labels map[s
 	return i.ID, labels, nil
 }
 
-// images lists the IDs of the images that have a label.
-func (e engine) images(ctx context.Context, label string) ([]string, error) {
+// images lists the images that have a label: their names, or what they are called without
+// one, by their IDs.
+func (e engine) images(ctx context.Context, label string) (map[string]string, error) {
 	list, err := e.c.ImageList(ctx, image.ListOptions{Filters: filters.NewArgs(filters.Arg("label", label))})
 	if err != nil {
 		return nil, kind(err)
 	}
-	ids := make([]string, 0, len(list))
+	names := make(map[string]string, len(list))
 	for _, i := range list {
-		ids = append(ids, i.ID)
+		names[i.ID] = fmt.Sprintf("%.12s", strings.TrimPrefix(i.ID, "sha256:"))
+		if len(i.RepoTags) > 0 {
+			names[i.ID] = i.RepoTags[0]
+		}
 	}
-	return ids, nil
+	return names, nil
 }
 
 func (e engine) removeImage(ctx context.Context, id string) error {
