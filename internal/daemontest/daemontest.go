@@ -101,8 +101,8 @@ func Start(t *testing.T, binary, data string, args ...string) *Daemon {
 	case d.Startup = <-ready:
 	case <-d.Exited:
 		t.Fatalf("decnetd ended: %v\n%s", d.err, d.Said())
-	case <-time.After(time.Minute):
-		t.Fatalf("decnetd is not ready after a minute:\n%s", d.Said())
+	case <-time.After(3 * time.Minute):
+		t.Fatalf("decnetd is not ready after three minutes:\n%s", d.Said())
 	}
 	if m := regexp.MustCompile(`password:\s+(\S+)`).FindStringSubmatch(d.Said()); m != nil {
 		d.password = m[1]
