@@ -154,6 +154,10 @@ func (d deploying) print(cmd *cobra.Command, asJSON bool) error {
 	if asJSON {
 		return printJSON(out, d)
 	}
+	if len(d.Deckies) == 0 {
+		_, err := fmt.Fprintln(out, "no decky was deployed")
+		return err
+	}
 	var rows [][]string
 	for _, r := range d.Deckies {
 		rows = append(rows, []string{r.Name, r.IP, r.Hostname, strings.Join(r.Services, ", "), r.Action})

@@ -293,7 +293,7 @@ func (t *translation) image() string {
 
 // pullPolicy keeps the engine from asking a registry for an image that is only ours.
 func (t *translation) pullPolicy() string {
-	if name, _, _ := strings.Cut(t.image(), ":"); name == DefaultImage {
+	if name, _, _ := strings.Cut(t.image(), ":"); name == DefaultImage || t.opt.Context != nil {
 		return types.PullPolicyNever
 	}
 	return ""

@@ -11,6 +11,7 @@ import (
 	"github.com/decnet/decnet"
 	"github.com/decnet/decnet/fleet"
 	"github.com/decnet/decnet/fleet/deployment"
+	"github.com/decnet/decnet/fleet/internal/fleettest"
 	"github.com/decnet/decnet/store"
 )
 
@@ -55,7 +56,7 @@ func (f fragile) remove(name string, again bool) {
 
 func TestRepair(t *testing.T) {
 	t.Parallel()
-	db, sink := open(t), new(events)
+	db, sink := open(t), new(fleettest.Events)
 	e := fragile{&engine{}, make(chan struct{})}
 	d := deployment.New(db, e, deployment.Options{Runtime: "docker", Durable: true})
 	if _, err := d.Deploy(t.Context(), always(plan(t, "10.0.0.1", 2))); err != nil {
@@ -72,7 +73,7 @@ func TestRepair(t *testing.T) {
 	defer running.Wait()
 	defer cancel()
 	kinds := func() (list []string) {
-		for _, ev := range sink.all() {
+		for _, ev := range sink.All() {
 			list = append(list, ev.Type+" "+ev.Decky)
 		}
 		return list
@@ -80,7 +81,7 @@ func TestRepair(t *testing.T) {
 
 	e.remove("decky-02", true)
 	eventually(t, "it is repaired", func() bool { return slices.Equal(kinds(), []string{"decky_lost decky-02", "decky_repaired decky-02"}) })
-	first := sink.all()[0]
+	first := sink.All()[0]
 	if first.Value("lost") != `["it is gone"]` || !first.FromSensor() || first.Attacker.IsValid() {
 		t.Errorf("%+v", first)
 	}

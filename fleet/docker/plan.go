@@ -19,7 +19,10 @@ import (
 	"github.com/decnet/decnet/fleet/pot"
 )
 
-const labelHash = "com.docker.compose.config-hash"
+const (
+	labelHash  = "com.docker.compose.config-hash"
+	labelMaker = "com.docker.compose.version" // on what docker compose made
+)
 
 // plan is what Apply does to converge, in its order.
 type plan struct {
@@ -234,6 +237,8 @@ func (r *Runtime) compare(c containerWork, ids map[string]string, network networ
 	switch {
 	case c.is.id == "":
 		return c.step(ActionCreate, "")
+	case c.is.labels[labelHash] != c.service.CustomLabels[labelHash] && c.is.labels[labelMaker] != "":
+		return c.step(ActionReplace, "docker compose made it")
 	case c.is.labels[labelHash] != c.service.CustomLabels[labelHash]:
 		return c.step(ActionReplace, "its settings changed")
 	case !imageStays || c.is.image != id:

@@ -133,10 +133,10 @@ func (e engine) join(r *request, s types.ServiceConfig, holder string) error {
 			IPAMConfig: &network.EndpointIPAMConfig{IPv4Address: on.Ipv4Address, IPv6Address: on.Ipv6Address},
 		}
 		if e.atLeast("1.44") {
-			end.MacAddress = on.MacAddress
+			end.MacAddress = s.MacAddress
 		} else {
 			//lint:ignore SA1019 the only place for it before version 1.44
-			r.config.MacAddress = on.MacAddress
+			r.config.MacAddress = s.MacAddress
 		}
 		e.ownStack(r, end)
 		r.networks = &network.NetworkingConfig{EndpointsConfig: map[string]*network.EndpointSettings{name: end}}
@@ -194,7 +194,7 @@ func supported(field string) bool {
 		"StopSignal", "StopGracePeriod", "HealthCheck", "Logging", "Annotations",
 		"CapAdd", "CapDrop", "SecurityOpt", "ReadOnly", "Sysctls", "Ulimits", "Cgroup", "Ipc", "Pid", "Uts", "UserNSMode",
 		"CPUS", "CPUSet", "CPUShares", "MemLimit", "MemReservation", "MemSwapLimit", "PidsLimit", "OomScoreAdj", "ShmSize",
-		"Networks", "NetworkMode", "DNS", "DNSOpts", "DNSSearch", "Tmpfs", "Volumes":
+		"Networks", "NetworkMode", "MacAddress", "DNS", "DNSOpts", "DNSSearch", "Tmpfs", "Volumes":
 		return true
 	}
 	return false
