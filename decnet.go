@@ -76,12 +76,13 @@ func AttackerOf(fields []Field) netip.Addr {
 }
 
 // FromSensor reports whether the event was made by DECNET's own instruments (the active
-// prober, the correlator, the collector itself) or says what an operator did (audit, and
-// the mutator, which changes deckies), and was not made by an attacker's action on a decky.
+// prober, the correlator, the collector itself), says what an operator did (audit, and the
+// mutator, which changes deckies) or how deckies fare (fleet), and was not made by an
+// attacker's action on a decky.
 // Such events are stored, and never count as attacker activity.
 func (e *Event) FromSensor() bool {
 	switch e.Service {
-	case "prober", "correlator", "collector", "sniffer", "mutator", "audit":
+	case "prober", "correlator", "collector", "sniffer", "mutator", "fleet", "audit":
 		return true
 	}
 	return false
@@ -120,10 +121,10 @@ type Decky struct {
 	Archetype      string                       `json:"archetype,omitempty"`
 	OSFamily       string                       `json:"nmap_os"`
 	Services       []string                     `json:"services"`
-	Config         map[string]map[string]string `json:"service_config,omitempty"` // service to persona keys
-	Egress         []string                     `json:"egress,omitempty"`         // what its egress lock lets out beside replies, such as "dns:10.0.0.53" (see fleet.ParseExits)
-	Seed           string                       `json:"seed"`                     // 64 hexadecimal digits: all bait, ids and keys derive from it
-	MutateInterval time.Duration                `json:"mutate_interval,omitempty"`
+	Config         map[string]map[string]string `json:"service_config,omitempty"`  // service to persona keys
+	Egress         []string                     `json:"egress,omitempty"`          // what its egress lock lets out beside replies, such as "dns:10.0.0.53" (see fleet.ParseExits)
+	Seed           string                       `json:"seed"`                      // 64 hexadecimal digits: all bait, ids and keys derive from it
+	MutateInterval time.Duration                `json:"mutate_interval,omitempty"` // 0: that of the fleet; negative: never
 	LastMutated    time.Time                    `json:"last_mutated,omitzero"`
 }
 
@@ -138,6 +139,8 @@ type Fleet struct {
 	LogTarget string       `json:"log_target,omitempty"`
 	Seed      string       `json:"seed,omitempty"` // any text; the seeds of the deckies derive from it
 	Deckies   []Decky      `json:"deckies"`
+
+	MutateInterval time.Duration `json:"mutate_interval,omitempty"` // of the deckies that have none; 0 and negative: never
 }
 
 // Fingerprint identifies client or server software by how it speaks a protocol.

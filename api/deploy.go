@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/decnet/decnet"
+	"github.com/decnet/decnet/fleet/deployment"
 )
 
 // maxDeploy bounds the body of a deployment: an INI document as a JSON text.
@@ -74,14 +76,7 @@ func (s *server) planned(ctx context.Context, ini string, last decnet.Fleet) (de
 	case len(wanted.Deckies) > kept.DeploymentLimit:
 		return wanted, refuse(http.StatusConflict, "%d deckies would be deployed, the deployment limit is %d", len(wanted.Deckies), kept.DeploymentLimit)
 	}
-	wanted.Deckies = slices.Clone(wanted.Deckies)
-	for i := range wanted.Deckies {
-		d := &wanted.Deckies[i]
-		known := slices.ContainsFunc(last.Deckies, func(was decnet.Decky) bool { return was.Name == d.Name && was.LastMutated.Equal(d.LastMutated) })
-		if d.MutateInterval == 0 && !known {
-			d.MutateInterval = kept.GlobalInterval
-		}
-	}
+	wanted.MutateInterval = cmp.Or(wanted.MutateInterval, kept.GlobalInterval)
 	return wanted, nil
 }
 
@@ -130,7 +125,7 @@ func (s *server) setInterval(w http.ResponseWriter, r *http.Request) error {
 	text, every := "", time.Duration(0)
 	if req.Interval != nil {
 		var err error
-		if every, err = ParseInterval(*req.Interval); err != nil {
+		if every, err = deployment.ParseInterval(*req.Interval); err != nil {
 			return wrongValue("mutate_interval", "such as 30m, 1d, 2M or 1y, and at most 100 years")
 		}
 		text = *req.Interval

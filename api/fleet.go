@@ -8,6 +8,8 @@ import (
 	"net/http"
 
 	"github.com/decnet/decnet"
+	"github.com/decnet/decnet/fleet"
+	"github.com/decnet/decnet/fleet/deployment"
 	"github.com/decnet/decnet/store"
 )
 
@@ -42,7 +44,7 @@ type deckyRow struct {
 }
 
 func (s *server) deckies(w http.ResponseWriter, r *http.Request) error {
-	f, err := fleetOf(r.Context(), s.Store)
+	f, err := deployment.Current(r.Context(), s.Store)
 	if err != nil {
 		return err
 	}
@@ -51,7 +53,7 @@ func (s *server) deckies(w http.ResponseWriter, r *http.Request) error {
 		rows[i] = deckyRow{
 			Name: d.Name, IP: d.Addr.String(), Hostname: d.Hostname, Distro: d.Distro, Archetype: present(d.Archetype),
 			OSFamily: d.OSFamily, Services: listOf(d.Services),
-			MutateInterval: present(int(d.MutateInterval.Minutes())), LastMutated: present(isoTime(d.LastMutated)),
+			MutateInterval: present(int(fleet.Interval(f, d).Minutes())), LastMutated: present(isoTime(d.LastMutated)),
 		}
 	}
 	return respond(w, r, http.StatusOK, rows)

@@ -14,11 +14,14 @@ import (
 	"github.com/decnet/decnet/store"
 )
 
-// The hub reads hubBatch records at a time. A stream that has hubQueue frames waiting is
-// told so and ended: its client comes back with Last-Event-ID and catches up from the store.
+// The hub reads hubBatch records at a time, a stream that catches up catchUpBatch. A stream
+// that has hubQueue frames waiting, or more than hubBytes, is told so and ended: its client
+// comes back with Last-Event-ID and catches up from the store.
 const (
-	hubBatch = 500
-	hubQueue = 64
+	hubBatch     = 500
+	catchUpBatch = 100
+	hubQueue     = 256
+	hubBytes     = 8 << 20
 )
 
 // overviewEvery is how often streams repeat the statistics while nothing happens. While
@@ -59,7 +62,7 @@ type Hub struct {
 	newest struct { // statistics that streams begin with
 		sync.Mutex
 		at     time.Time
-		frames []frame
+		frames []*frame
 	}
 }
 
@@ -114,15 +117,33 @@ func (f filtered) once() filtered {
 }
 
 type subscription struct {
-	frames chan frame
-	from   int64       // the last record before the first frame
-	slow   atomic.Bool // it was ended because too much was waiting
+	frames  chan *frame
+	from    int64        // the last record before the first frame
+	waiting atomic.Int64 // bytes of frames that are not yet taken
+	slow    atomic.Bool  // it was ended because too much was waiting
 }
+
+// offer adds f to what waits, unless that is too much.
+func (s *subscription) offer(f *frame) bool {
+	size := int64(len(f.text))
+	if before := s.waiting.Add(size) - size; before > 0 && before+size > hubBytes {
+		return false
+	}
+	select {
+	case s.frames <- f:
+		return true
+	default:
+		return false
+	}
+}
+
+// taken says that f waits no more.
+func (s *subscription) taken(f *frame) { s.waiting.Add(-int64(len(f.text))) }
 
 func (h *Hub) subscribe() *subscription {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	s := &subscription{frames: make(chan frame, hubQueue), from: h.last}
+	s := &subscription{frames: make(chan *frame, hubQueue), from: h.last}
 	h.subs[s] = struct{}{}
 	return s
 }
@@ -136,16 +157,14 @@ func (h *Hub) unsubscribe(s *subscription) {
 	}
 }
 
-func (h *Hub) broadcast(f frame) {
+func (h *Hub) broadcast(f *frame) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if f.last > 0 {
 		h.last = f.last
 	}
 	for s := range h.subs {
-		select {
-		case s.frames <- f:
-		default:
+		if !s.offer(f) {
 			s.slow.Store(true)
 			delete(h.subs, s)
 			close(s.frames)
@@ -154,7 +173,7 @@ func (h *Hub) broadcast(f frame) {
 }
 
 // tell sends a message to every stream.
-func (h *Hub) tell(typ string, data any) { h.broadcast(frame{text: messageText(typ, data, 0)}) }
+func (h *Hub) tell(typ string, data any) { h.broadcast(&frame{text: messageText(typ, data, 0)}) }
 
 func (h *Hub) watchers() int {
 	h.mu.Lock()
@@ -271,7 +290,7 @@ func (h *Hub) broadcastNew(ctx context.Context) bool {
 		return false
 	}
 	for any := false; ; any = true {
-		records, err := h.store.Records(ctx, after(store.Filter{}, from))
+		records, err := h.store.Records(ctx, after(store.Filter{}, from, hubBatch))
 		if h.note(err); err != nil {
 			h.report(ctx, err)
 			return any
@@ -288,8 +307,8 @@ func (h *Hub) broadcastNew(ctx context.Context) bool {
 }
 
 // after selects the next batch of what f selects, behind the record id.
-func after(f store.Filter, id int64) store.Filter {
-	f.AfterID, f.Limit = id, hubBatch
+func after(f store.Filter, id int64, batch int) store.Filter {
+	f.AfterID, f.Limit = id, batch
 	if id == 0 {
 		f.AfterID = -1
 	}
@@ -297,8 +316,8 @@ func after(f store.Filter, id int64) store.Filter {
 }
 
 // recordsFrame tells of records that follow each other.
-func recordsFrame(records []store.Record) frame {
-	return frame{
+func recordsFrame(records []store.Record) *frame {
+	return &frame{
 		first: records[0].ID, last: records[len(records)-1].ID, text: recordsText(records),
 		filtered: filtered(func(f store.Filter) ([]byte, error) {
 			match, err := f.Matcher()
@@ -321,7 +340,7 @@ func recordsFrame(records []store.Record) frame {
 
 // overview makes the statistics and the histogram of f. Unless all is set, the histogram is
 // not for streams with another filter.
-func (h *Hub) overview(ctx context.Context, f store.Filter, all bool) []frame {
+func (h *Hub) overview(ctx context.Context, f store.Filter, all bool) []*frame {
 	t, err := overview(ctx, h.store)
 	if err != nil {
 		h.report(ctx, err)
@@ -336,7 +355,7 @@ func (h *Hub) overview(ctx context.Context, f store.Filter, all bool) []frame {
 	if all {
 		others = filtered(func(f store.Filter) ([]byte, error) { return h.histogramText(ctx, f) }).once()
 	}
-	return []frame{{text: messageText("stats", t, 0)}, {text: text, filtered: others}}
+	return []*frame{{text: messageText("stats", t, 0)}, {text: text, filtered: others}}
 }
 
 func (h *Hub) histogramText(ctx context.Context, f store.Filter) ([]byte, error) {
@@ -352,14 +371,17 @@ func (h *Hub) histogramText(ctx context.Context, f store.Filter) ([]byte, error)
 
 // firstOverview is overview for a stream that begins. Those without a filter that begin at
 // the same time share one.
-func (h *Hub) firstOverview(ctx context.Context, f store.Filter) []frame {
+func (h *Hub) firstOverview(ctx context.Context, f store.Filter) []*frame {
 	if f != (store.Filter{}) {
 		return h.overview(ctx, f, false)
 	}
 	n := &h.newest
 	n.Lock()
 	defer n.Unlock()
-	if now := h.now(); now.Sub(n.at) >= overviewPause || now.Before(n.at) {
+	now := h.now()
+	if now.Sub(n.at) < overviewPause && !now.Before(n.at) {
+		signal(h.fresh) // what has come since then is told soon
+	} else {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), overviewMost) // it is for others too
 		defer cancel()
 		n.frames, n.at = h.overview(ctx, f, false), now

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 )
@@ -48,11 +49,7 @@ func respond(w http.ResponseWriter, r *http.Request, status int, v any) error {
 			}
 		}
 		if len(body) >= compressFrom && acceptsGzip(r) {
-			var packed bytes.Buffer
-			z, _ := gzip.NewWriterLevel(&packed, gzip.BestSpeed) // fails for other levels alone
-			_, _ = z.Write(body)
-			_ = z.Close()
-			body = packed.Bytes()
+			body = packed(body)
 			h.Set("Content-Encoding", "gzip")
 		}
 	}
@@ -60,6 +57,23 @@ func respond(w http.ResponseWriter, r *http.Request, status int, v any) error {
 	w.WriteHeader(status)
 	_, _ = w.Write(body) // an error means that the client has gone
 	return nil
+}
+
+// packers are gzip writers, of which each has more than a megabyte.
+var packers = sync.Pool{New: func() any {
+	z, _ := gzip.NewWriterLevel(nil, gzip.BestSpeed) // fails for other levels alone
+	return z
+}}
+
+func packed(body []byte) []byte {
+	var out bytes.Buffer
+	z := packers.Get().(*gzip.Writer)
+	z.Reset(&out)
+	_, _ = z.Write(body) // a buffer takes everything
+	_ = z.Close()
+	z.Reset(nil)
+	packers.Put(z)
+	return out.Bytes()
 }
 
 // matches reports whether If-None-Match (RFC 9110 section 13.1.2) names tag.

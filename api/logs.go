@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"net/http"
 	"time"
 
@@ -45,18 +46,42 @@ func (s *server) logs(w http.ResponseWriter, r *http.Request) error {
 	p := query(r.URL.Query())
 	f := p.records()
 	f.Limit, f.Offset = p.page(limit)
+	f.Before = p.mark(beforeTime, beforeID)
 	if p.err != nil {
 		return p.err
 	}
-	records, err := s.Store.Records(r.Context(), f)
+	one := f
+	one.Limit++ // tells whether there is a further page
+	records, err := s.Store.Records(r.Context(), one)
 	if err != nil {
 		return err
 	}
-	total, err := s.Store.CountRecords(r.Context(), f)
+	more := len(records) > f.Limit
+	records = records[:min(len(records), f.Limit)]
+	total, err := s.totalLogs(r.Context(), f, len(records), more)
 	if err != nil {
 		return err
 	}
 	return respond(w, r, http.StatusOK, page[logRow]{total, f.Limit, f.Offset, logRows(records)})
+}
+
+// mostCounted is how far records are counted that no kept figure tells of.
+const mostCounted = 10_000
+
+// totalLogs returns how many records f selects on all pages, of which one has rows, and there
+// are more: where they must be counted beyond mostCounted, one more than this page ends with.
+func (s *server) totalLogs(ctx context.Context, f store.Filter, rows int, more bool) (int, error) {
+	end := f.Offset + rows
+	first := f.Before == (store.Mark{})
+	if first && !more && (rows > 0 || f.Offset == 0) {
+		return end, nil
+	}
+	f.Most = mostCounted
+	total, err := s.Store.CountRecords(ctx, f)
+	if first && more {
+		total = max(total, end+1)
+	}
+	return total, err
 }
 
 // bar is one bucket of a histogram.

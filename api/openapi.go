@@ -79,6 +79,9 @@ func (d describer) operation(r route) object {
 	for _, p := range r.query {
 		params = append(params, object{"name": p.name, "in": "query", "description": p.doc, "schema": p.schema()})
 	}
+	for _, p := range r.hints {
+		params = append(params, object{"name": p.name, "in": "header", "description": p.doc, "schema": p.schema()})
+	}
 	if params != nil {
 		op["parameters"] = params
 	}
@@ -150,7 +153,11 @@ func (d describer) responses(r route) object {
 				out["304"] = object{"description": "What If-None-Match names still holds"}
 			}
 		}
-		out[strconv.Itoa(status)] = object{"description": http.StatusText(status), "content": content}
+		answer := object{"description": http.StatusText(status), "content": content}
+		if status == http.StatusAccepted {
+			answer["headers"] = object{"Location": object{"description": "where it is watched", "schema": object{"type": "string", "format": "uri-reference"}}}
+		}
+		out[strconv.Itoa(status)] = answer
 	}
 	return out
 }

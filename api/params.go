@@ -110,6 +110,15 @@ func (p *params) time(d parameter) time.Time {
 	return time.Time{}
 }
 
+// mark returns the place of a row in the list of the newest first.
+func (p *params) mark(at, id parameter) store.Mark {
+	m := store.Mark{Time: p.time(at), ID: p.number(id)}
+	if m.Time.IsZero() {
+		return store.Mark{}
+	}
+	return m
+}
+
 func (p *params) choice(d parameter) string {
 	v := p.text(d)
 	if v == "" {

@@ -40,6 +40,7 @@ type route struct {
 	group        string // tag
 	title        string
 	query        []parameter
+	hints        []parameter // headers that change how it is answered, never whether
 	body         any         // a value of the type that the body must have; nil: none
 	gives        map[int]any // by status, a value of the type of the answer
 	fails        []int       // statuses beyond those that access, query and body bring
@@ -59,6 +60,8 @@ var (
 	search       = parameter{name: "search", kind: text, max: 512, doc: fmt.Sprintf("at most %d tokens that must all match: decky:x, service:x, event:x, attacker:x, field:x or a part of the line", store.MaxTerms)}
 	partOfBounty = parameter{name: "search", kind: text, max: 512, doc: "part of decky, service, attacker or payload"}
 	partOfIP     = parameter{name: "search", kind: text, max: 512, doc: "part of the address"}
+	beforeTime   = parameter{name: "before_time", kind: moment, doc: "timestamp of the last row of a page: what follows that page, at the same cost however deep that is; offset counts from there"}
+	beforeID     = parameter{name: "before_id", kind: integer, max: 1<<63 - 1, doc: "id of that row"}
 	startTime    = parameter{name: "start_time", kind: moment, doc: "nothing earlier"}
 	endTime      = parameter{name: "end_time", kind: moment, doc: "nothing later"}
 	interval     = parameter{name: "interval_minutes", kind: integer, min: 1, max: 525600, absent: 15, doc: "width of a bar"}
@@ -66,6 +69,8 @@ var (
 	service      = parameter{name: "service", kind: text, max: 64, doc: "name of a service"}
 	sortBy       = parameter{name: "sort_by", kind: choice, choices: []string{"recent", "active", "traversals"}, doc: "what comes first"}
 	lastEventID  = parameter{name: "lastEventId", kind: integer, max: 1<<63 - 1, doc: "ID of the last record seen; the header Last-Event-ID wins"}
+	lastEvent    = parameter{name: "Last-Event-ID", kind: text, max: 20, doc: "ID of the last event seen, as browsers send it"}
+	prefer       = parameter{name: "Prefer", kind: text, max: 64, doc: "wait: answer when the job has ended; wait=10: or after ten seconds, if that is sooner (RFC 7240)"}
 	ticketParam  = parameter{name: "token", kind: text, max: 64, doc: "ticket, instead of the header Authorization"}
 )
 
@@ -89,7 +94,7 @@ func (s *server) routes() []route {
 			body: passwordRequest{}, gives: ok(message{}), fails: []int{tooMany}, handle: s.changePassword},
 
 		{method: "GET", path: "/logs", access: viewer, group: "events", title: "Events, newest first",
-			query: []parameter{limit, offset, search, startTime, endTime}, gives: ok(page[logRow]{}), handle: s.logs},
+			query: []parameter{limit, offset, beforeTime, beforeID, search, startTime, endTime}, gives: ok(page[logRow]{}), handle: s.logs},
 		{method: "GET", path: "/logs/histogram", access: viewer, group: "events", title: "Number of events by time",
 			query: []parameter{search, startTime, endTime, interval}, gives: ok([]bar{}), handle: s.histogram},
 		{method: "GET", path: "/bounty", access: viewer, group: "events", title: "Credentials, fingerprints and artifacts, last seen first",
@@ -99,15 +104,15 @@ func (s *server) routes() []route {
 		{method: "POST", path: "/stream/ticket", access: viewer, group: "stream", title: "A ticket that opens one stream within a minute",
 			gives: ok(ticketAnswer{}), fails: []int{tooMany}, handle: s.ticket},
 		{method: "GET", path: "/stream", access: ticketed, group: "stream", title: "Server-sent events: what comes in, totals and a histogram",
-			query: []parameter{lastEventID, search, startTime, endTime, ticketParam}, gives: ok(eventStream{}),
+			query: []parameter{lastEventID, search, startTime, endTime, ticketParam}, hints: []parameter{lastEvent}, gives: ok(eventStream{}),
 			fails: []int{notFound, tooMany}, lasts: true, handle: s.stream},
 
 		{method: "GET", path: "/deckies", access: viewer, group: "fleet", title: "What is deployed",
 			gives: ok([]deckyRow{}), handle: s.deckies},
 		{method: "POST", path: "/deckies/deploy", access: admin, group: "fleet", title: "Deploy the deckies of an INI document; Prefer: wait answers when it is done",
-			body: deployRequest{}, gives: map[int]any{200: message{}, 202: jobAnswer{}}, fails: []int{conflict, tooMany, away}, lasts: true, handle: s.deploy},
+			hints: []parameter{prefer}, body: deployRequest{}, gives: map[int]any{200: message{}, 202: jobAnswer{}}, fails: []int{conflict, tooMany, away}, lasts: true, handle: s.deploy},
 		{method: "POST", path: "/deckies/{name}/mutate", access: admin, group: "fleet", title: "Give a decky other services; Prefer: wait answers when it is done",
-			gives: map[int]any{200: message{}, 202: jobAnswer{}}, fails: []int{notFound, conflict, tooMany, away}, lasts: true, handle: s.mutate},
+			hints: []parameter{prefer}, gives: map[int]any{200: message{}, 202: jobAnswer{}}, fails: []int{notFound, conflict, tooMany, away}, lasts: true, handle: s.mutate},
 		{method: "PUT", path: "/deckies/{name}/mutate-interval", access: admin, group: "fleet", title: "Set how often a decky changes",
 			body: intervalRequest{}, gives: ok(message{}), fails: []int{notFound, away}, handle: s.setInterval},
 		{method: "GET", path: "/jobs", access: viewer, group: "fleet", title: "Deployments and mutations that were asked for, newest first",
@@ -130,7 +135,7 @@ func (s *server) routes() []route {
 			gives: ok(configAnswer{}), handle: s.config},
 		{method: "PUT", path: "/config/deployment-limit", access: admin, group: "config", title: "Set how many deckies may be deployed through this interface",
 			body: limitRequest{}, gives: ok(message{}), handle: s.setDeploymentLimit},
-		{method: "PUT", path: "/config/global-mutation-interval", access: admin, group: "config", title: "Set how often deckies change that are deployed from now on through this interface without an interval of their own",
+		{method: "PUT", path: "/config/global-mutation-interval", access: admin, group: "config", title: "Set how often deckies change that have no interval of their own, whoever deployed them",
 			body: globalIntervalRequest{}, gives: ok(message{}), handle: s.setGlobalInterval},
 		{method: "POST", path: "/config/users", access: admin, own: true, group: "config", title: "Make an account, whose password must be changed first",
 			body: newUserRequest{}, gives: ok(userRow{}), fails: []int{conflict, tooMany}, handle: s.createUser},

@@ -7,20 +7,18 @@ import (
 	"fmt"
 	"math"
 	"net/http"
-	"regexp"
 	"strconv"
 	"time"
 
 	"github.com/decnet/decnet"
+	"github.com/decnet/decnet/fleet/deployment"
 	"github.com/decnet/decnet/store"
 )
 
-// The keys of store.State under which settings are kept, each a JSON value. Where none is
-// kept, the default holds.
-const (
-	DeploymentLimitKey = "deployment_limit"         // whole number
-	GlobalIntervalKey  = "global_mutation_interval" // text that ParseInterval reads
-)
+// DeploymentLimitKey is where store.State keeps the deployment limit, a JSON number. The
+// global mutation interval is kept at deployment.GlobalIntervalKey. Where there is none, the
+// default holds.
+const DeploymentLimitKey = "deployment_limit"
 
 // The defaults of the settings.
 const (
@@ -28,30 +26,10 @@ const (
 	defaultInterval = "30m"
 )
 
-// intervalText is what an interval looks like: minutes, days, months or years.
-var intervalText = regexp.MustCompile(`^[1-9]\d*[mdMyY]$`)
-
-// ParseInterval reads a mutation interval: a whole number of minutes (m), days (d), months
-// of 30 days (M) or years of 365 days (y or Y). Another text, and more than 100 years, give
-// an error that wraps decnet.ErrInvalid.
-func ParseInterval(text string) (time.Duration, error) {
-	const day = 24 * time.Hour
-	unit := map[byte]time.Duration{'m': time.Minute, 'd': day, 'M': 30 * day, 'y': 365 * day, 'Y': 365 * day}
-	if !intervalText.MatchString(text) {
-		return 0, fmt.Errorf("api: interval %.20q is not a number with m, d, M or y: %w", text, decnet.ErrInvalid)
-	}
-	n, err := strconv.ParseInt(text[:len(text)-1], 10, 64)
-	each := unit[text[len(text)-1]]
-	if err != nil || n > int64(100*365*day/each) {
-		return 0, fmt.Errorf("api: interval %.20q is longer than 100 years: %w", text, decnet.ErrInvalid)
-	}
-	return time.Duration(n) * each, nil
-}
-
 // Settings are what administrators set through the interface.
 type Settings struct {
 	DeploymentLimit int           // deckies that may be deployed through the interface
-	GlobalInterval  time.Duration // of those of them that have no mutation interval of their own
+	GlobalInterval  time.Duration // of the deckies that have no mutation interval of their own
 }
 
 // ReadSettings returns the settings that are kept in s, and the defaults of others.
@@ -60,13 +38,13 @@ func ReadSettings(ctx context.Context, s store.State) (Settings, error) {
 	if err != nil {
 		return Settings{}, err
 	}
-	every, err := ParseInterval(interval)
+	every, err := deployment.ParseInterval(interval)
 	return Settings{limit, every}, err
 }
 
 func settings(ctx context.Context, s store.State) (limit int, interval string, err error) {
 	limit, interval = defaultLimit, defaultInterval
-	err = errors.Join(kept(ctx, s, DeploymentLimitKey, &limit), kept(ctx, s, GlobalIntervalKey, &interval))
+	err = errors.Join(kept(ctx, s, DeploymentLimitKey, &limit), kept(ctx, s, deployment.GlobalIntervalKey, &interval))
 	return limit, interval, err
 }
 
@@ -135,10 +113,10 @@ func (s *server) setGlobalInterval(w http.ResponseWriter, r *http.Request) error
 	if err := decode(w, r, &req); err != nil {
 		return err
 	}
-	if _, err := ParseInterval(req.Interval); err != nil {
+	if _, err := deployment.ParseInterval(req.Interval); err != nil {
 		return wrongValue("global_mutation_interval", "such as 30m, 1d, 2M or 1y, and at most 100 years")
 	}
-	return s.setSetting(w, r, GlobalIntervalKey, req.Interval, "Global mutation interval set")
+	return s.setSetting(w, r, deployment.GlobalIntervalKey, req.Interval, "Global mutation interval set")
 }
 
 func (s *server) setSetting(w http.ResponseWriter, r *http.Request, key string, value any, done string) error {

@@ -192,6 +192,7 @@ func (s *server) follow(w http.ResponseWriter, r *http.Request, who caller) erro
 			case !out.forward(r.Context(), f):
 				return nil
 			}
+			sub.taken(f)
 		}
 	}
 }
@@ -242,7 +243,7 @@ func (o *streamWriter) interrupt(why string) {
 }
 
 // forward sends f. A client that has seen a part of it is served from the store instead.
-func (o *streamWriter) forward(ctx context.Context, f frame) bool {
+func (o *streamWriter) forward(ctx context.Context, f *frame) bool {
 	text := f.text
 	switch {
 	case f.last > 0 && f.last <= o.sent:
@@ -273,7 +274,7 @@ func (o *streamWriter) forward(ctx context.Context, f frame) bool {
 // catchUp sends what the store has after the last record seen.
 func (o *streamWriter) catchUp(ctx context.Context) bool {
 	for {
-		records, err := o.hub.store.Records(ctx, after(o.filter, o.sent))
+		records, err := o.hub.store.Records(ctx, after(o.filter, o.sent, catchUpBatch))
 		if err != nil {
 			o.hub.report(ctx, err)
 			o.interrupt(interrupted)

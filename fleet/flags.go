@@ -54,7 +54,7 @@ func FromFlags(reg *services.Registry, f Flags, opt Options) (decnet.Fleet, erro
 		name := fmt.Sprintf("decky-%02d", i+1)
 		d := draft{
 			name: name, ordinal: i, archetype: f.Archetype, services: f.Services,
-			random: f.RandomServices, distros: f.Distros, mutate: max(opt.MutateInterval, 0),
+			random: f.RandomServices, distros: f.Distros,
 			at: func(string) string { return name },
 		}
 		if len(kinds) > 0 {

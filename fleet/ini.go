@@ -58,11 +58,12 @@ func FromINI(reg *services.Registry, text []byte, opt Options) (decnet.Fleet, er
 		return decnet.Fleet{}, err
 	}
 	p.fleet.LogTarget = cmp.Or(g.logTarget, p.fleet.LogTarget)
+	p.fleet.MutateInterval = cmp.Or(opt.MutateInterval, g.mutate, p.fleet.MutateInterval)
 	customs, err := doc.readCustoms(p)
 	if err != nil {
 		return decnet.Fleet{}, err
 	}
-	drafts, err := doc.readDeckies(p, customs, max(cmp.Or(opt.MutateInterval, g.mutate), 0))
+	drafts, err := doc.readDeckies(p, customs)
 	if err != nil {
 		return decnet.Fleet{}, err
 	}
@@ -250,10 +251,15 @@ func (doc *iniDocument) readCustoms(p *planner) (map[string]Custom, error) {
 		if c.Image == "" {
 			return nil, fmt.Errorf("fleet: %s: binary, the container image, is missing: %w", s.at(""), decnet.ErrSemantic)
 		}
-		if _, err := p.reg.Lookup(c.Name); err == nil {
-			return nil, fmt.Errorf("fleet: %s: there is a service called %s already: %w", s.at(""), c.Name, decnet.ErrSemantic)
+		others := p.reg.All()
+		if known, err := p.reg.Lookup(c.Name); err == nil {
+			if _, custom := known.(Custom); !custom {
+				return nil, fmt.Errorf("fleet: %s: there is a service called %s already: %w", s.at(""), c.Name, decnet.ErrSemantic)
+			}
+			// That of an existing decky, which the document may define anew.
+			others = slices.DeleteFunc(others, func(o services.Service) bool { return o.Info().Name == c.Name })
 		}
-		reg, err := p.reg.With(c)
+		reg, err := services.NewRegistry(append(others, c)...)
 		if err != nil {
 			return nil, fmt.Errorf("fleet: %s: name %q is not made of a-z, 0-9, _ and -: %w", s.at(""), c.Name, decnet.ErrSemantic)
 		}
@@ -264,7 +270,7 @@ func (doc *iniDocument) readCustoms(p *planner) (map[string]Custom, error) {
 }
 
 // readDeckies reads the sections of deckies and of their services.
-func (doc *iniDocument) readDeckies(p *planner, customs map[string]Custom, mutate time.Duration) ([]draft, error) {
+func (doc *iniDocument) readDeckies(p *planner, customs map[string]Custom) ([]draft, error) {
 	names := p.reg.Names()
 	var deckies, settings []*section
 	for _, s := range doc.others {
@@ -277,7 +283,7 @@ func (doc *iniDocument) readDeckies(p *planner, customs map[string]Custom, mutat
 	var drafts []draft
 	byName := make(map[string][]int) // indexes of drafts by name and by group
 	for _, s := range deckies {
-		group, err := s.drafts(len(drafts), mutate)
+		group, err := s.drafts(len(drafts))
 		if err != nil {
 			return nil, err
 		}
@@ -363,8 +369,8 @@ func (d *draft) configure(service string, values map[string]string) {
 
 // drafts reads the section of a decky or a group of deckies. The first is number ordinal
 // of the document.
-func (s *section) drafts(ordinal int, mutate time.Duration) ([]draft, error) {
-	d := draft{name: s.name, mutate: mutate, at: s.at}
+func (s *section) drafts(ordinal int) ([]draft, error) {
+	d := draft{name: s.name, at: s.at}
 	amount := 1
 	err := s.apply([]string{"ip", "ip6", "services", "archetype", "nmap_os", "mutate_interval", "amount", "egress"}, map[string]func(string) error{
 		"ip":  func(v string) (err error) { d.addr, err = parseAddr(v); return err },

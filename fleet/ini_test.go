@@ -54,7 +54,7 @@ func TestINIDescribesAFleet(t *testing.T) {
 	}
 	var got []brief
 	for _, d := range f.Deckies {
-		got = append(got, brief{d.Name, d.Addr.String(), d.Distro, d.OSFamily, d.Services, d.Config, d.MutateInterval})
+		got = append(got, brief{d.Name, d.Addr.String(), d.Distro, d.OSFamily, d.Services, d.Config, fleet.Interval(f, d)})
 		if !d.LastMutated.Equal(planTime) {
 			t.Errorf("%s: last mutated %v", d.Name, d.LastMutated)
 		}
@@ -237,14 +237,14 @@ func TestW32_PercentSignsAndIntervalsOfINIDocumentsHold(t *testing.T) {
 	if got := f.Deckies[0].Config["ssh"]["banner"]; got != "50% of %(x)s %" {
 		t.Errorf("banner %q", got)
 	}
-	if a, b := f.Deckies[0].MutateInterval, f.Deckies[1].MutateInterval; a != 45*time.Minute || b != 5*time.Minute {
+	if a, b := fleet.Interval(f, f.Deckies[0]), fleet.Interval(f, f.Deckies[1]); a != 45*time.Minute || b != 5*time.Minute {
 		t.Errorf("intervals %v and %v", a, b)
 	}
 	for given, want := range map[time.Duration]time.Duration{time.Hour: time.Hour, -1: 0} {
 		opt := options()
 		opt.MutateInterval = given
 		f := mustINI(t, text, opt)
-		if a, b := f.Deckies[0].MutateInterval, f.Deckies[1].MutateInterval; a != want || b != 5*time.Minute {
+		if a, b := fleet.Interval(f, f.Deckies[0]), fleet.Interval(f, f.Deckies[1]); a != want || b != 5*time.Minute {
 			t.Errorf("intervals %v and %v when %v is given", a, b, given)
 		}
 	}

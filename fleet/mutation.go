@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -17,14 +18,20 @@ var ErrImmutable = fmt.Errorf("no other set of services is possible: %w", decnet
 // maxMutated is the number of services that a decky has at most after a mutation.
 const maxMutated = 3
 
+// Interval returns how often d, one of f, changes: as it says, or else f. 0: never.
+func Interval(f decnet.Fleet, d decnet.Decky) time.Duration {
+	return max(cmp.Or(d.MutateInterval, f.MutateInterval), 0)
+}
+
 // Due returns the names of the deckies of f whose time to change has come at now, in the
 // order of the fleet, and when the next of the others is due: zero when none ever is.
 func Due(f decnet.Fleet, now time.Time) (names []string, next time.Time) {
 	for _, d := range f.Deckies {
-		if d.MutateInterval <= 0 {
+		interval := Interval(f, d)
+		if interval == 0 {
 			continue
 		}
-		switch due := d.LastMutated.Add(d.MutateInterval); {
+		switch due := d.LastMutated.Add(interval); {
 		case !due.After(now):
 			names = append(names, d.Name)
 		case next.IsZero() || due.Before(next):

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/netip"
 	"unicode/utf8"
 
@@ -55,6 +56,7 @@ type Persona struct {
 	Quota  int64             `json:"quota,omitempty"`  // bytes of captured files to keep in PotArtifacts; 0: none
 
 	// For the holder of the address.
+	MAC      string   `json:"mac,omitempty"`     // its hardware address, six bytes; "": that which it has
 	OSFamily string   `json:"nmap_os,omitempty"` // what the packets of the decky look like; "": those of the kernel
 	Egress   []string `json:"egress,omitempty"`  // ways out, see ParseExits
 }
@@ -62,7 +64,7 @@ type Persona struct {
 // Encode returns p as one line of JSON, the same for the same p. What JSON cannot carry
 // without loss and what is larger than MaxPersona gives an error that wraps decnet.ErrInvalid.
 func (p Persona) Encode() (string, error) {
-	texts := append([]string{p.Decky, p.Service, p.Hostname, p.Distro, p.Seed}, p.Egress...)
+	texts := append([]string{p.Decky, p.Service, p.Hostname, p.Distro, p.Seed, p.MAC}, p.Egress...)
 	for _, s := range p.Beside {
 		texts = append(texts, s.Service, s.Product)
 	}
@@ -117,6 +119,9 @@ func ParsePersona(text string) (Persona, error) {
 	if _, err := ParseExits(p.Egress); err != nil {
 		return refuse(err)
 	}
+	if mac, err := net.ParseMAC(p.MAC); p.MAC != "" && (err != nil || len(mac) != 6 || mac[0]&1 != 0) {
+		return refuse(fmt.Errorf("%.40q is not the hardware address of a machine", p.MAC))
+	}
 	if p.OSFamily != "" {
 		if _, err := Sysctls(p.OSFamily); err != nil {
 			return refuse(err)
@@ -131,6 +136,16 @@ func ParsePersona(text string) (Persona, error) {
 		}
 	}
 	return p, nil
+}
+
+// Binds returns the addresses to bind for the decky: Addr, and where there is Addr6 every
+// one of IPv6, as an interface has several and takes a moment to make sure of each
+// (RFC 4862). The decky has no address that is not its own.
+func (p Persona) Binds() []netip.Addr {
+	if p.Addr6.IsValid() {
+		return []netip.Addr{p.Addr, netip.IPv6Unspecified()}
+	}
+	return []netip.Addr{p.Addr}
 }
 
 // Identity returns what the services of the decky agree on. A seed that is not 64

@@ -32,7 +32,7 @@ func TestPersonasSurviveTheWay(t *testing.T) {
 		}
 		p.Quota = rapid.Int64Min(0).Draw(t, "quota")
 		if rapid.Bool().Draw(t, "holder") {
-			p.OSFamily, p.Egress = "windows", []string{"dns:10.0.0.53"}
+			p.OSFamily, p.Egress, p.MAC = "windows", []string{"dns:10.0.0.53"}, "18:66:da:09:c0:2a"
 		}
 		for _, name := range rapid.SliceOf(rapid.String()).Draw(t, "beside") {
 			p.Beside = append(p.Beside, services.Served{Service: name, Product: rapid.String().Draw(t, "product"), Ports: []services.Port{{Network: "tcp", Number: 80}}})

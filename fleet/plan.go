@@ -41,7 +41,8 @@ type Options struct {
 	First netip.Addr
 
 	// MutateInterval is how often a decky changes that does not say so itself, before what
-	// [general] of an INI document says. 0: as said there, or never; negative: never.
+	// [general] of an INI document says. 0: as said there, or in Existing, or never;
+	// negative: never. It is kept in the MutateInterval of the fleet.
 	MutateInterval time.Duration
 
 	// Seed makes the plan reproducible; any text will do. "": that of Existing, or else a
@@ -137,7 +138,7 @@ func newPlanner(reg *services.Registry, opt Options) (*planner, error) {
 	}
 	return &planner{
 		reg: reg, opt: opt,
-		fleet:     decnet.Fleet{LogTarget: old.LogTarget, Seed: opt.Seed},
+		fleet:     decnet.Fleet{LogTarget: old.LogTarget, Seed: opt.Seed, MutateInterval: cmp.Or(opt.MutateInterval, old.MutateInterval)},
 		replaced:  make(map[string]netip.Addr),
 		addrs:     make(map[netip.Addr]string),
 		hostnames: make(map[string]bool),
@@ -387,6 +388,9 @@ func (p *planner) decky(d *draft) (decnet.Decky, error) {
 	if len(pool) == 0 {
 		pool = distroSlugs()
 	}
+	if pool, err = p.prepared(d, decky, pool); err != nil {
+		return decky, err
+	}
 	distro, err := DistroOf(pool[d.ordinal%len(pool)])
 	if err != nil {
 		return decky, d.fault("distro", err)
@@ -399,6 +403,32 @@ func (p *planner) decky(d *draft) (decnet.Decky, error) {
 	decky.Hostname = Hostname(distro.Style, id.Rand("hostname"), p.hostnames)
 	p.hostnames[strings.ToLower(decky.Hostname)] = true
 	return decky, p.checkConfig(d, decky)
+}
+
+// prepared returns those distributions of pool that the real programs among the services of
+// a decky are prepared for.
+func (p *planner) prepared(d *draft, decky decnet.Decky, pool []string) ([]string, error) {
+	for _, name := range decky.Services {
+		svc, err := p.reg.Lookup(name)
+		if err != nil {
+			return nil, d.fault("services", err)
+		}
+		asks, ok := svc.(services.Containerizer)
+		if !ok {
+			continue
+		}
+		c, err := asks.Container(decky.Config[name])
+		if err != nil || c.Distros == nil {
+			continue // checkConfig says what is wrong
+		}
+		fits := slices.DeleteFunc(slices.Clone(pool), func(slug string) bool { return !slices.Contains(c.Distros, slug) })
+		if len(fits) == 0 {
+			return nil, d.fault("."+name, fmt.Errorf("the real program of %s is prepared for %s, and the decky can claim to be %s alone: %w",
+				name, strings.Join(c.Distros, ", "), strings.Join(pool, ", "), decnet.ErrSemantic))
+		}
+		pool = fits
+	}
+	return pool, nil
 }
 
 // checkArchetype names every service of arch that the registry lacks.

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -74,7 +75,7 @@ func TestFlags(t *testing.T) {
 		opt.MutateInterval = time.Hour
 		plan := mustFlags(t, fleet.Flags{Deckies: 5, Archetype: "database-server"}, opt)
 		for i, d := range plan.Deckies {
-			if !cmp.Equal(d.Services, []string{"mysql", "postgres", "redis"}) || d.MutateInterval != time.Hour ||
+			if !cmp.Equal(d.Services, []string{"mysql", "postgres", "redis"}) || fleet.Interval(plan, d) != time.Hour ||
 				d.Distro != []string{"debian", "ubuntu22"}[i%2] {
 				t.Errorf("%+v", d)
 			}
@@ -108,6 +109,36 @@ func TestFlags(t *testing.T) {
 		if _, err := fleet.FromFlags(registry(t), f, options()); !errors.Is(err, decnet.ErrSemantic) {
 			t.Errorf("%s: error %v", name, err)
 		}
+	}
+}
+
+// real is a service whose real program goes with two distributions.
+type real struct{ pot }
+
+func (real) Container(services.Config) (services.Container, error) {
+	return services.Container{Context: fstest.MapFS{"Dockerfile": {}}, Distros: []string{"ubuntu22", "debian"}}, nil
+}
+
+func TestRealProgramsGetADistributionThatTheyAreFor(t *testing.T) {
+	t.Parallel()
+	reg, err := services.NewRegistry(real{newPot("shell", tcp(22))}, newPot("http", tcp(80)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan, err := fleet.FromFlags(reg, fleet.Flags{Deckies: 9, Services: []string{"http", "shell"}}, options())
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := make(map[string]int)
+	for _, d := range plan.Deckies {
+		seen[d.Distro]++
+	}
+	if len(seen) != 2 || seen["debian"] == 0 || seen["ubuntu22"] == 0 {
+		t.Errorf("they claim to be %v", seen)
+	}
+	_, err = fleet.FromFlags(reg, fleet.Flags{Deckies: 1, Services: []string{"shell"}, Distros: []string{"kali", "rocky9"}}, options())
+	if !errors.Is(err, decnet.ErrSemantic) || !strings.Contains(err.Error(), "decky-01: the real program of shell is prepared for ubuntu22, debian, and the decky can claim to be kali, rocky9 alone") {
+		t.Errorf("error %v", err)
 	}
 }
 

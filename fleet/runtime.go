@@ -26,6 +26,20 @@ type SessionCounter interface {
 	Sessions(ctx context.Context) (map[string]int, error)
 }
 
+// Watched is an add-on interface of a Runtime whose deckies others can harm, because they do
+// not live in this process.
+type Watched interface {
+	// Changes calls changed at once, and whenever something may have become of a decky,
+	// until ctx ends, and then returns nil.
+	Changes(ctx context.Context, changed func()) error
+	// Losses tells what of the deckies of f is not there or does not run, and that nobody
+	// but Apply brings back; sorted by decky.
+	Losses(ctx context.Context, f decnet.Fleet) ([]Loss, error)
+}
+
+// Loss is something of a decky that is not as Apply left it.
+type Loss struct{ Decky, What string }
+
 // Inventory is an add-on interface of a Runtime that finds its deckies again, whoever made
 // them.
 type Inventory interface {

@@ -18,12 +18,7 @@ const scanners = 1024
 // known in advance, each of which opens a connection.
 type scanWatch struct {
 	mu   sync.Mutex
-	seen *simplelru.LRU[netip.Addr, fingerprint.JARMScan]
-}
-
-func newScanWatch() *scanWatch {
-	seen, _ := simplelru.NewLRU[netip.Addr, fingerprint.JARMScan](scanners, nil) // fails only for sizes below 1
-	return &scanWatch{seen: seen}
+	seen *simplelru.LRU[netip.Addr, fingerprint.JARMScan] // nil before the first probe
 }
 
 // opened takes the TLS record that a connection opened with, and emits jarm_scan when it
@@ -45,6 +40,9 @@ func (w *scanWatch) opened(s *Session, port Port, record []byte) {
 func (w *scanWatch) completes(from netip.Addr, probe int) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.seen == nil {
+		w.seen, _ = simplelru.NewLRU[netip.Addr, fingerprint.JARMScan](scanners, nil) // fails only for sizes below 1
+	}
 	scan, _ := w.seen.Get(from)
 	complete := scan.See(probe)
 	if complete {

@@ -35,7 +35,8 @@ func Listen(ctx context.Context, addr netip.AddrPort) (net.Listener, error) {
 // make room. A panic in h ends that connection alone. ServeStream closes l and returns
 // nil after ctx has ended and every handler has returned; an error when l fails.
 func ServeStream(ctx context.Context, l net.Listener, lim Limits, h Handler) error {
-	return newGate(lim).serve(ctx, l, h)
+	ctx, cancel := context.WithCancel(ctx)
+	return newGate(lim).serve(ctx, cancel, l, h)
 }
 
 // gate holds the open connections of one service, over all its listeners.
@@ -50,10 +51,10 @@ func newGate(lim Limits) *gate {
 	return &gate{lim: lim.Or(Limits{}), conns: make(map[*Conn]struct{})}
 }
 
-func (g *gate) serve(ctx context.Context, l net.Listener, h Handler) error {
+// serve ends ctx by cancel before it waits for the handlers.
+func (g *gate) serve(ctx context.Context, cancel func(), l net.Listener, h Handler) error {
 	var handlers sync.WaitGroup
 	defer handlers.Wait()
-	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	stop := context.AfterFunc(ctx, func() { l.Close() })
 	defer stop()

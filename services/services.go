@@ -209,8 +209,9 @@ func Contained(svc Service, cfg Config) (bool, error) {
 // the composer injects it. The root file system is read-only; what is written goes to
 // Tmpfs or Volumes.
 type Container struct {
-	Image   string // "" with nil Context: the stock decnet-pot image
-	Context fs.FS  // embedded build context with a Dockerfile, whose ARG BASE_IMAGE is the decky's distribution
+	Image   string   // "" with nil Context: the stock decnet-pot image
+	Context fs.FS    // embedded build context with a Dockerfile, whose ARG BASE_IMAGE is the decky's distribution
+	Distros []string // slugs of the distributions that Context is made for; nil: all whose base images have apt
 	Env     map[string]string
 	CapAdd  []string // capabilities beside none, such as "SETUID"; those that reach the host or around the egress lock are refused
 	Tmpfs   []Tmpfs

@@ -54,11 +54,10 @@ func (e *Env) Serve(ctx context.Context, service string, socks []Socket, h Sessi
 	if e.Host != nil {
 		defer e.Host.Serve(Served{service, e.Product, portsOf(socks)})()
 	}
-	g, scans := newGate(e.Limits), newScanWatch()
+	g, scans := newGate(e.Limits), new(scanWatch)
 	errs := make([]error, len(socks))
 	serve := func(i int) {
-		defer cancel()
-		errs[i] = g.serve(ctx, socks[i].Stream, func(ctx context.Context, c *Conn) error {
+		errs[i] = g.serve(ctx, cancel, socks[i].Stream, func(ctx context.Context, c *Conn) error {
 			return e.session(ctx, service, socks[i].Port, c, scans, h)
 		})
 	}

@@ -214,8 +214,8 @@ func lower(c byte) byte {
 }
 
 // Matcher returns a function that tells whether a record is one that f selects, by the same
-// rules as Records.Records and without a store. Before, Limit and Offset are ignored. The function
-// is safe for concurrent use. The error is that of [ParseSearch].
+// rules as Records.Records and without a store. Before, Limit, Offset and Most are ignored. The
+// function is safe for concurrent use. The error is that of [ParseSearch].
 func (f Filter) Matcher() (func(*Record) bool, error) {
 	terms, err := ParseSearch(f.Search)
 	if err != nil {

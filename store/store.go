@@ -74,6 +74,9 @@ type Filter struct {
 	Before Mark
 	Limit  int // 0: 50
 	Offset int // of what Before leaves
+	// Most, unless 0, is where CountRecords stops when it has to look at the records one by
+	// one. What a store keeps figures of it may tell to the end.
+	Most int
 }
 
 // Mark is a place in a list of what is newest first: that of an entry with this time and ID.
@@ -106,7 +109,9 @@ type Records interface {
 	// Records returns the newest first (by time, then ID), or with AfterID in ascending
 	// order of ID. With AfterID and Before it gives decnet.ErrInvalid.
 	Records(ctx context.Context, f Filter) ([]Record, error)
-	// CountRecords ignores Before, Limit and Offset, and so does Histogram.
+	// CountRecords ignores Before, Limit and Offset, and so does Histogram. The stores of
+	// this module tell it from kept figures for all records, those of one decky, one service
+	// or one event, and those of one event of one service.
 	CountRecords(ctx context.Context, f Filter) (int, error)
 	// MaxRecordID returns the ID of the record ingested last, even if it was purged since;
 	// 0 when there never was one. IDs are not used again.

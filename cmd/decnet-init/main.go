@@ -6,7 +6,7 @@
 //
 // Before it serves it executes itself once more, so that nothing of the configuration is
 // left where root in the container could read it. PAM runs the same executable to hand over
-// passwords.
+// passwords, and shells do to hand over commands.
 package main
 
 import (
@@ -41,7 +41,7 @@ const personaSuffix = "_PERSONA"
 
 func main() {
 	if os.Getpid() != 1 {
-		os.Exit(ask())
+		os.Exit(tell())
 	}
 	err := again()
 	if err == nil {
@@ -53,8 +53,18 @@ func main() {
 	}
 }
 
-// ask is for PAM, which wants status 0 for who gets in.
-func ask() int {
+// commandHook ends the name by which shells run the executable.
+const commandHook = "-acct"
+
+// tell tells the first process of a command, or asks it about a password, for PAM, which
+// wants status 0 for who gets in.
+func tell() int {
+	if strings.HasSuffix(os.Args[0], commandHook) {
+		if len(os.Args) != 3 || daemon.Tell(os.Args[2]) != nil {
+			return 1
+		}
+		return 0
+	}
 	failed := len(os.Args) > 1
 	in, err := daemon.Ask(os.Getenv("PAM_USER"), os.Getenv("PAM_SERVICE"), os.Stdin, failed)
 	if err != nil || !in {
@@ -126,11 +136,13 @@ func run() error {
 	}
 	var socks []services.Socket
 	for _, p := range persona.Ports {
-		l, err := services.Listen(ctx, netip.AddrPortFrom(persona.Addr, p.Number))
-		if err != nil {
-			return err
+		for _, addr := range persona.Binds() {
+			l, err := services.Listen(ctx, netip.AddrPortFrom(addr, p.Number))
+			if err != nil {
+				return err
+			}
+			socks = append(socks, services.Socket{Port: p, Stream: l})
 		}
-		socks = append(socks, services.Socket{Port: p, Stream: l})
 	}
 	writing, stop := context.WithCancel(context.Background())
 	written := make(chan error, 1)

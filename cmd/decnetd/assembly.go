@@ -62,6 +62,7 @@ type assembly struct {
 	runtime   servingRuntime
 	deployed  *deployment.Deployment
 	mutator   *deployment.Mutator
+	events    decnet.Sink // takes what becomes of deckies
 	jobs      *api.Jobs
 	server    *http.Server
 	listener  net.Listener
@@ -92,7 +93,7 @@ func (f *upFlags) run(ctx context.Context, std streams, env func(string) string)
 	if last.Durable && f.runtime != runtimeDocker && (len(last.Deckies) > 0 || last.Change != nil) {
 		return fmt.Errorf("%d deckies are deployed by the runtime docker: use --runtime docker, or decnetd teardown --all first", len(last.Deckies))
 	}
-	plan, err := f.plan(registry, last.Fleet)
+	plan, err := f.next(registry, last)
 	if err != nil {
 		return err // before anything is changed
 	}
@@ -148,6 +149,7 @@ func (f *upFlags) system(ctx context.Context, std streams, show *progress, env f
 	a.mutator = deployment.NewMutator(a.deployed, registry, deployment.MutatorOptions{
 		Sink: sink, Grace: f.mutation.grace, Seen: func(now decnet.Fleet) { a.watcher.known.Set(now.Deckies) },
 	})
+	a.events = sink
 	show.end()
 	a.jobs = api.NewJobs(a.operator(a.mutator), a.hub, a.log, nil)
 	if err := a.newServer(f.serverFlags, api.Config{Secret: secret, Artifacts: files, Audit: a.sensors}, env); err != nil {
@@ -262,7 +264,7 @@ func (a *assembly) newRuntime(ctx context.Context, f *upFlags, sink decnet.Sink,
 		if err != nil {
 			return err
 		}
-		plan, err := f.plan(a.registry, doc.Fleet)
+		plan, err := f.next(a.registry, doc)
 		if err != nil {
 			return err
 		}
@@ -273,6 +275,9 @@ func (a *assembly) newRuntime(ctx context.Context, f *upFlags, sink decnet.Sink,
 			return err
 		}
 		a.runtime = containers{rt}
+		if rt.Remote() {
+			a.log.Warn(farAway)
+		}
 		a.logs = a.newLogs(f.engine.host, f.env)
 	}
 	return nil
@@ -283,7 +288,16 @@ func (a *assembly) deploy(ctx context.Context, f *upFlags, env func(string) stri
 	turns := turns("decnetd up", show)
 	turns.Runtime, turns.Durable, turns.Log = f.runtime, f.runtime == runtimeDocker, a.log
 	a.deployed = deployment.New(a.db, a.runtime, turns)
-	out, err := a.deployed.Deploy(ctx, func(last decnet.Fleet) (decnet.Fleet, error) { return f.plan(a.registry, last) })
+	last, err := a.deployed.Document(ctx)
+	if err != nil {
+		return err
+	}
+	var out deployment.Outcome
+	if f.continues(last.Fleet) {
+		out, err = a.deployed.Deploy(ctx, func(last decnet.Fleet) (decnet.Fleet, error) { return f.mutation.of(last), nil })
+	} else {
+		out, err = a.deployed.Follow(ctx, f.way(), f.planner(a.registry))
+	}
 	if err != nil {
 		return err
 	}
@@ -305,6 +319,11 @@ func (a *assembly) stages() (list []stage) {
 	}
 	if a.watcher != nil {
 		list = append(list, stage{name: "sniffer", run: a.watcher.run})
+	}
+	if _, ok := a.runtime.(containers); ok && a.mutator != nil {
+		list = append(list, stage{name: "repair", run: func(ctx context.Context) error {
+			return a.deployed.Repair(ctx, deployment.RepairOptions{Sink: a.events})
+		}})
 	}
 	if a.prober != nil {
 		list = append(list, stage{name: "prober", run: a.prober.Run})

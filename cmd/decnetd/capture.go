@@ -103,7 +103,7 @@ func newSniff() *cobra.Command {
 	var promiscuous bool
 	cmd := &cobra.Command{
 		Use:   "sniff --iface IFACE",
-		Short: "The fingerprints of live traffic, one JSON object a line",
+		Short: "The fingerprints of live traffic, one JSON object a line; at the end what was seen, on standard error",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if iface == "" {
@@ -121,6 +121,9 @@ func newSniff() *cobra.Command {
 			if err := s.Listen(ctx, sniff.Interface{Name: iface, Promiscuous: promiscuous}); err != nil {
 				return err
 			}
+			c := s.Counters()
+			fmt.Fprintf(cmd.ErrOrStderr(), "decnetd: %s: %d packets, %d dropped by the kernel, %d conversations, %d fingerprints\n",
+				iface, c.Packets, c.KernelDropped, c.Flows, c.Fingerprints)
 			return r.err
 		},
 	}

@@ -1,11 +1,18 @@
 package main
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
+	"io"
+	"net"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 )
 
 const captured = "../../fingerprint/sniff/testdata/edge/pcap/edge-a-nsec.pcap"
@@ -57,5 +64,61 @@ func TestFingerprintGoesOn(t *testing.T) {
 	}
 	if r.out != succeed(t, "", "fingerprint", captured) {
 		t.Errorf("the sound file gives %d bytes", len(r.out))
+	}
+}
+
+// TestSniffTellsWhatItSaw listens until a connection was seen.
+func TestSniffTellsWhatItSaw(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 {
+		t.Skip("capturing packets needs root")
+	}
+	server, err := net.Listen("tcp", "127.0.71.40:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	out, in := io.Pipe()
+	var stderr bytes.Buffer
+	status := make(chan int, 1)
+	go func() {
+		status <- run(ctx, []string{"sniff", "--iface", "lo", "--kinds", "ja4t"}, streams{strings.NewReader(""), in, &stderr}, environment(nil).get)
+		in.Close()
+	}()
+	lines := make(chan int, 1)
+	go func() { // however many come, until the end
+		n := 0
+		for line := make([]byte, 4096); ; n++ {
+			if _, err := out.Read(line); err != nil {
+				lines <- n
+				return
+			}
+			cancel()
+		}
+	}()
+	for ctx.Err() == nil { // the sniffer may not listen yet
+		c, err := net.Dial("tcp", server.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Close()
+		select {
+		case <-ctx.Done():
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+	if s, n := <-status, <-lines; s != 0 || n == 0 {
+		t.Errorf("status %d, %d lines: %s", s, n, stderr.String())
+	}
+	m := regexp.MustCompile(`^decnetd: lo: (\d+) packets, \d+ dropped by the kernel, (\d+) conversations, (\d+) fingerprints\n$`).FindStringSubmatch(stderr.String())
+	if m == nil {
+		t.Fatalf("it says %q", stderr.String())
+	}
+	for _, number := range m[1:] {
+		if n, err := strconv.Atoi(number); err != nil || n == 0 {
+			t.Errorf("it says %q", stderr.String())
+		}
 	}
 }

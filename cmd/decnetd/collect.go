@@ -16,7 +16,9 @@ import (
 	"github.com/decnet/decnet/collector/forward"
 	"github.com/decnet/decnet/collector/quarantine"
 	"github.com/decnet/decnet/fleet/deployment"
+	"github.com/decnet/decnet/fleet/docker"
 	"github.com/decnet/decnet/rfc5424"
+	"github.com/decnet/decnet/services/all"
 	"github.com/decnet/decnet/store"
 )
 
@@ -36,6 +38,7 @@ func newCollect(env func(string) string) *cobra.Command {
 			"root) into the spool of the data directory: decnet.log, decnet.json and artifacts.\n" +
 			"It goes on where it stopped, without losing or repeating a line. A decnetd api beside it, or a decnetd up that runs\n" +
 			"later on the same data directory, brings the spool into the database.\n\n" +
+			"It changes no decky: containers that are removed or killed are brought back by decnetd up --runtime docker alone.\n\n" +
 			"Environment:\n" +
 			"  DECNET_SNIFFER_IFACE  the one interface to sniff on; otherwise that of the fleet",
 		Args: cobra.NoArgs,
@@ -78,13 +81,13 @@ func (f *collectFlags) collect(ctx context.Context, std streams, db store.Reposi
 		return err
 	}
 	defer files.Close()
-	rt, err := f.engine.runtime(nil, fleetPlace{data: f.data}, false, nil, a.log)
+	registry, err := all.Registry()
 	if err != nil {
-		a.log.Warn("files that are written in containers are not captured", "error", err)
-	} else {
-		defer func() { _ = rt.Close() }()
-		a.capture = capture.New(watched{rt}, files, sink, capture.Options{Log: a.log})
+		return err
 	}
+	a.capture = capture.New(awaited{log: a.log, dial: func() (*docker.Runtime, error) {
+		return f.engine.runtime(registry, fleetPlace{data: f.data}, false, nil, a.log)
+	}}, files, sink, capture.Options{Log: a.log})
 	first := []stage{
 		{name: "mutations", run: func(ctx context.Context) error { return tellMutations(ctx, db, sink, a.log) }},
 		{name: "sniffer", run: func(ctx context.Context) error {

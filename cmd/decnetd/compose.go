@@ -16,6 +16,7 @@ import (
 	"github.com/decnet/decnet"
 	"github.com/decnet/decnet/fleet"
 	"github.com/decnet/decnet/fleet/compose"
+	"github.com/decnet/decnet/fleet/pot"
 	"github.com/decnet/decnet/services"
 	"github.com/decnet/decnet/services/all"
 )
@@ -171,30 +172,34 @@ func addressesOf(name string) []netip.Addr {
 func newCompose() *cobra.Command {
 	f := new(lanFlags)
 	opt := compose.Options{}
+	var engine engineFlags
 	var output string
 	cmd := &cobra.Command{
 		Use:   "compose",
 		Short: "Print a fleet as the compose file that makes it real on a LAN",
 		Long: "Print a fleet as the compose file that makes it real on a LAN: a container per decky, which has an address\n" +
 			"of its own, and a container per service in its network.\n\n" +
-			"The file holds the seeds and settings of the deckies, which are secret. With --output it is for its owner alone.",
+			"The file holds the seeds and settings of the deckies, which are secret. With --output it is for its owner alone,\n" +
+			"and what images are built from is written beside it: docker compose -f FILE up -d makes the fleet. Files that are\n" +
+			"captured are dropped there; decnetd deploy keeps them.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			f.planned = saysWhich(cmd)
-			return f.compose(cmd, opt, output)
+			return f.compose(cmd, opt, engine.pot, output)
 		},
 	}
 	f.flags(cmd)
+	engine.program(cmd)
 	flags := cmd.Flags()
 	flags.StringVarP(&output, "output", "o", "", "file to write (default: standard output)")
 	flags.StringVar(&opt.Project, "project", compose.DefaultProject, "name of the compose project")
 	flags.StringVar(&opt.Network, "network", compose.DefaultNetwork, "name of the engine's network")
 	flags.BoolVar(&opt.External, "external-network", false, "the network exists: name it only")
-	flags.StringVar(&opt.Image, "image", "", "image with decnet-pot as its entry point (default "+compose.DefaultImage+", built on the machine and never pulled)")
+	flags.StringVar(&opt.Image, "image", "", "image with decnet-pot as its entry point (default: with --output one that is built of --pot; else "+compose.DefaultImage+", which must exist)")
 	return cmd
 }
 
-func (f *lanFlags) compose(cmd *cobra.Command, opt compose.Options, output string) error {
+func (f *lanFlags) compose(cmd *cobra.Command, opt compose.Options, program, output string) error {
 	planOptions, err := f.options()
 	if err == nil && f.config == "" && (f.iface == "" || f.subnet == "" || f.gateway == "") {
 		err = errors.New("the LAN is not known: give --interface, --subnet and --gateway, or --config with them in [general]")
@@ -233,8 +238,11 @@ func (f *lanFlags) compose(cmd *cobra.Command, opt compose.Options, output strin
 		if opt.File, err = filepath.Abs(output); err != nil {
 			return err
 		}
+		if err := buildOf(&opt, program); err != nil {
+			return err
+		}
 	}
-	if opt.Init, err = initProgram(""); err != nil {
+	if opt.Init, err = initProgram(program); err != nil {
 		return err
 	}
 	doc, err := compose.New(registry, plan, opt)
@@ -253,4 +261,25 @@ func (f *lanFlags) compose(cmd *cobra.Command, opt compose.Options, output strin
 	}
 	_, err = cmd.OutOrStdout().Write(text)
 	return err
+}
+
+// buildOf has the document say how its image is built of a program, unless it names one.
+func buildOf(opt *compose.Options, program string) error {
+	if opt.Image != "" {
+		return nil
+	}
+	path, err := pot.Find(program)
+	if err != nil {
+		return fmt.Errorf("%w; build it, say with --pot where it is, or name an image that has it with --image", err)
+	}
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	image, err := pot.NewImage(content)
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	opt.Image, opt.Context = image.Name, image.Context
+	return nil
 }

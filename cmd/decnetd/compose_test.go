@@ -45,7 +45,7 @@ func TestCompose(t *testing.T) {
 	}
 
 	output := filepath.Join(t.TempDir(), "decnet.yml")
-	if out := succeed(t, "", "compose", "--config", ini, "--seed", "blue", "--output", output); out != "" {
+	if out := succeed(t, "", "compose", "--config", ini, "--seed", "blue", "--image", compose.DefaultImage, "--output", output); out != "" {
 		t.Errorf("printed %q", out)
 	}
 	written, err := os.ReadFile(output)
@@ -131,5 +131,8 @@ func TestComposeRefuses(t *testing.T) {
 	refused(t, decnetd(t, "", "compose", "--interface", "x0", "--subnet", "192.0.2.0/29", "--gateway", "192.0.2.1", "--archetype", "toaster"),
 		exitUsage, `"toaster" is not one of`)
 	missing := filepath.Join(t.TempDir(), "missing", "decnet.yml")
-	refused(t, decnetd(t, composeINI, "compose", "-c", "-", "-o", missing), exitFailed, "no such file")
+	refused(t, decnetd(t, composeINI, "compose", "-c", "-", "--image", compose.DefaultImage, "-o", missing), exitFailed, "no such file")
+	refused(t, decnetd(t, composeINI, "compose", "-c", "-", "--pot", "/nowhere/decnet-pot", "-o", missing), exitFailed,
+		"/nowhere/decnet-pot", "say with --pot where it is", "--image")
+	refused(t, decnetd(t, composeINI, "compose", "-c", "-", "--pot", os.Args[0], "-o", missing), exitFailed, os.Args[0], "CGO_ENABLED=0")
 }

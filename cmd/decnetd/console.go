@@ -17,6 +17,7 @@ var noteworthy = map[string][]string{
 	"auth_attempt":      {"username", "password", "secret_kind", "outcome"},
 	"command":           {"command"},
 	"request":           {"method", "path", "status"},
+	"exec":              {"command", "by"},
 	"file_captured":     {"orig_path", "size", "sha256"},
 	"download_attempt":  {"url", "path"},
 	"forward_request":   {"kind", "dst_host", "dst_port"},

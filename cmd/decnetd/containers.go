@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"log/slog"
+	"time"
 
 	"github.com/decnet/decnet"
 	"github.com/decnet/decnet/collector"
@@ -25,6 +27,9 @@ func (containers) Run(ctx context.Context) error {
 	return nil
 }
 
+// farAway is said where the engine is on another machine.
+const farAway = "the container engine is on another machine: deckies change also while somebody is connected, and the files that intruders leave are not kept"
+
 // newLogs is the source of what the containers of the fleet print.
 func (a *assembly) newLogs(engine string, env func(string) string) *dockerlogs.Source {
 	return dockerlogs.New(dockerlogs.Options{Host: cmp.Or(engine, env("DOCKER_HOST")), Fleet: compose.DefaultProject, Log: a.log})
@@ -42,6 +47,31 @@ func (w watched) Watch(ctx context.Context, set func([]capture.Container)) error
 		}
 		set(found)
 	})
+}
+
+// awaited are those of an engine that need not answer yet.
+type awaited struct {
+	dial func() (*docker.Runtime, error)
+	log  *slog.Logger
+}
+
+// Watch implements capture.Containers.
+func (w awaited) Watch(ctx context.Context, set func([]capture.Container)) error {
+	for told := false; ; told = true {
+		rt, err := w.dial()
+		if err == nil {
+			defer func() { _ = rt.Close() }()
+			return watched{rt}.Watch(ctx, set)
+		}
+		if !told {
+			w.log.Warn("files are not kept until there is an engine", "err", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(5 * time.Second):
+		}
+	}
 }
 
 // deckyStatus tells how the deckies fare that are deployed, by whichever process.

@@ -5,8 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -38,6 +40,7 @@ type deployFlags struct {
 	mode     string
 	runtime  string
 	add      bool
+	anew     bool
 	dryRun   bool
 	asJSON   bool
 }
@@ -48,7 +51,8 @@ func newDeploy(env func(string) string) *cobra.Command {
 		Use:   "deploy",
 		Short: "Make a fleet of containers on the LAN, or change the one that there is",
 		Long: "Make a fleet of containers on the LAN, or change the one that there is: deckies that are not asked for any more\n" +
-			"go, unless --add is given, and those that are as they should be are not touched.\n\n" +
+			"go, unless --add is given, and those that are as they should be are not touched. A decky that is asked for as it\n" +
+			"was the last time stays as mutations and the API have made it since, unless --as-planned is given.\n\n" +
 			"What is deployed is kept in the database, which every command and the API read. Collect what the deckies see\n" +
 			"with decnetd up --runtime docker, or decnetd collect; they run without it, and no line is lost meanwhile.",
 		Args: cobra.NoArgs,
@@ -68,6 +72,7 @@ func newDeploy(env func(string) string) *cobra.Command {
 	flags.StringVarP(&f.mode, "mode", "m", "unihost", "unihost: all deckies on this machine")
 	flags.StringVar(&f.runtime, "runtime", runtimeDocker, "docker: those of the others live in decnetd up")
 	flags.BoolVar(&f.add, "add", false, "keep the deckies that are deployed, and add to them")
+	flags.BoolVar(&f.anew, "as-planned", false, "also deckies that are asked for as before become as planned again, which mutations or the API have changed since")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "print what would be done, and change nothing")
 	flags.Bool("parallel", true, "images are built and containers made several at a time; there is no other way")
 	flags.BoolVar(&f.asJSON, "json", false, "print one JSON document")
@@ -91,6 +96,9 @@ func (f *deployFlags) check(cmd *cobra.Command) error {
 	}
 	if f.config == "" && !f.planned {
 		return errors.New("which deckies? Give --config FILE, or --deckies, --services, --archetype or --randomize-services")
+	}
+	if f.add && f.anew {
+		return errors.New("--add and --as-planned exclude each other")
 	}
 	_, err := f.options()
 	return errors.Join(err, f.mutation.check(cmd))
@@ -146,6 +154,10 @@ func (d deploying) print(cmd *cobra.Command, asJSON bool) error {
 	if asJSON {
 		return printJSON(out, d)
 	}
+	if len(d.Deckies) == 0 {
+		_, err := fmt.Fprintln(out, "no decky was deployed")
+		return err
+	}
 	var rows [][]string
 	for _, r := range d.Deckies {
 		rows = append(rows, []string{r.Name, r.IP, r.Hostname, strings.Join(r.Services, ", "), r.Action})
@@ -186,7 +198,8 @@ func (f *deployFlags) deploy(cmd *cobra.Command) error {
 	if err := f.notInUp(last); err != nil {
 		return err
 	}
-	plan, err := f.wanted(registry, ini, last.Fleet)
+	asked := func(stay decnet.Fleet) (decnet.Fleet, error) { return f.wanted(registry, ini, stay) }
+	plan, _, err := deployment.Preview(last, f.way(), asked)
 	if err != nil {
 		return err
 	}
@@ -216,7 +229,7 @@ func (f *deployFlags) deploy(cmd *cobra.Command) error {
 	}
 	defer func() { _ = db.Close() }() // everything is written when a change ends
 	d := deployment.New(db, rt, turns("decnetd deploy", show))
-	out, err := d.Deploy(ctx, func(last decnet.Fleet) (decnet.Fleet, error) { return f.wanted(registry, ini, last) })
+	out, err := d.Follow(ctx, f.way(), asked)
 	var left *deployment.LeftError
 	if errors.As(err, &left) {
 		return fmt.Errorf("%w; decnetd status tells more, and deploying again goes on", err)
@@ -239,13 +252,38 @@ func turns(command string, show *progress) deployment.Options {
 	}
 }
 
-// wanted plans the fleet that is asked for.
+// beside returns deckies as a plan finds them whose first address is first. They give up
+// their addresses when none of them has that, so that a fleet moves when it is told to.
+func beside(deckies []decnet.Decky, first netip.Addr) []decnet.Decky {
+	if !first.IsValid() || slices.ContainsFunc(deckies, func(d decnet.Decky) bool { return d.Addr == first }) {
+		return deckies
+	}
+	deckies = slices.Clone(deckies)
+	for i := range deckies {
+		deckies[i].Addr, deckies[i].Addr6 = netip.Addr{}, netip.Addr{}
+	}
+	return deckies
+}
+
+// way says what of the last fleet stays.
+func (f *deployFlags) way() deployment.Way {
+	switch {
+	case f.add:
+		return deployment.Add
+	case f.anew:
+		return deployment.Anew
+	}
+	return deployment.Replace
+}
+
+// wanted plans the fleet that is asked for, beside the deckies of last.
 func (f *deployFlags) wanted(registry *services.Registry, ini []byte, last decnet.Fleet) (decnet.Fleet, error) {
 	opt, err := f.options()
 	if err != nil {
 		return decnet.Fleet{}, &usageError{err}
 	}
 	opt.Seed, opt.MutateInterval = cmp.Or(opt.Seed, last.Seed), f.mutation.every
+	opt.Existing.Deckies = beside(last.Deckies, opt.First)
 	if f.add {
 		opt.Existing = last
 		if !f.ipvlan {
@@ -291,7 +329,8 @@ func (f *deployFlags) wanted(registry *services.Registry, ini []byte, last decne
 	return plan, nil
 }
 
-// peek reads the deployment state of a database that need not be there.
+// peek reads the deployment state of a database that need not be there, with the mutation
+// interval that holds.
 func (s *state) peek(ctx context.Context) (deployment.Document, error) {
 	src, err := s.source()
 	if err != nil {
@@ -307,6 +346,9 @@ func (s *state) peek(ctx context.Context) (deployment.Document, error) {
 		return deployment.Document{}, err
 	}
 	doc, err := deployment.Read(ctx, db)
+	if err == nil {
+		doc.Fleet, err = deployment.Current(ctx, db)
+	}
 	return doc, errors.Join(err, db.Close())
 }
 

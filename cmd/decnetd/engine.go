@@ -146,14 +146,32 @@ func (p *progress) step(s docker.Step) {
 		p.began[what] = time.Now()
 		p.last(what)
 	case docker.PhaseSays:
-		p.last(what + ": " + plain(s.Text))
+		s.Reason = "" // there is no room for both
+		p.last(plain(s.String()) + ": " + plain(s.Text))
 	case docker.PhaseRetry:
 		p.line("again  ", what, s.Err)
 	case docker.PhaseFailed:
 		p.line("failed ", what, s.Err)
+		delete(p.began, what)
 	case docker.PhaseDone:
 		p.line(fmt.Sprintf("%5.1fs ", time.Since(p.began[what]).Seconds()), what, nil)
 		delete(p.began, what)
+	}
+	if !p.shown {
+		p.others()
+	}
+}
+
+// others shows of what is still under way that which began first.
+func (p *progress) others() {
+	first := ""
+	for what, at := range p.began {
+		if first == "" || at.Before(p.began[first]) {
+			first = what
+		}
+	}
+	if first != "" {
+		p.last(first)
 	}
 }
 

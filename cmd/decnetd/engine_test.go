@@ -41,6 +41,12 @@ func TestProgressOnATerminal(t *testing.T) {
 	in(docker.PhaseBegun, "", nil)
 	in(docker.PhaseSays, "Step 1/4 \x1b[2J"+strings.Repeat("x", 200), nil)
 	in(docker.PhaseRetry, "", errors.New("busy"))
+	image.Name, image.Reason = "other", "the engine does not have it"
+	in(docker.PhaseBegun, "", nil)
+	in(docker.PhaseSays, "Step 2/4", nil)
+	image.Name, image.Reason = "decnet-pot", ""
+	in(docker.PhaseDone, "", nil)
+	image.Name, image.Reason = "other", "the engine does not have it"
 	in(docker.PhaseDone, "", nil)
 	p.say("waiting for \x07 another")
 	in(docker.PhaseFailed, "", errors.New("no\nroom"))
@@ -51,9 +57,10 @@ func TestProgressOnATerminal(t *testing.T) {
 	for _, want := range []string{
 		`^\r\x1b\[K       build image decnet-pot\r\x1b\[K       build image decnet-pot: "Step 1/4 \\x1b\[2Jx+\r\x1b\[K`,
 		`\x1b\[Kagain  build image decnet-pot: busy\r\n`,
-		`\x1b\[K +[0-9.]+s build image decnet-pot\r\n`,
+		`\x1b\[K       build image other: Step 2/4\r`,
+		`\x1b\[K +[0-9.]+s build image decnet-pot\r\n\r\x1b\[K       build image other: the engine does not have it\r`,
 		`\x1b\[K"waiting for \\a another"\r\n`,
-		`\x1b\[Kfailed build image decnet-pot: no; room\r\n`,
+		`\x1b\[Kfailed build image other: the engine does not have it: no; room\r\n`,
 	} {
 		if !regexp.MustCompile(want).MatchString(shown) {
 			t.Errorf("%s is not in %q", want, shown)

@@ -82,6 +82,9 @@ func (f *mutateFlags) mutate(cmd *cobra.Command) error {
 	}
 	defer func() { _ = db.Close() }() // everything is written when a change ends
 	doc, err := deployment.Read(ctx, db)
+	if err == nil {
+		doc.Fleet, err = deployment.Current(ctx, db)
+	}
 	if err != nil {
 		return err
 	}
@@ -131,6 +134,9 @@ func (f *mutateFlags) directly(cmd *cobra.Command, db store.Repository, doc depl
 		return nil, err
 	}
 	defer func() { _ = rt.Close() }()
+	if rt.Remote() && f.mutation.grace >= 0 {
+		return nil, errors.New("the container engine is on another machine, so nobody knows who is connected: say with --grace 0 that deckies may change under them")
+	}
 	opt := turns("decnetd mutate", show)
 	if f.watch {
 		opt.Log = slog.New(rfc5424.NewHandler(cmd.ErrOrStderr(), rfc5424.HandlerOptions{}))

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/decnet/decnet"
+	"github.com/decnet/decnet/fleet"
 	"github.com/decnet/decnet/fleet/deployment"
 	"github.com/decnet/decnet/store"
 )
@@ -95,13 +96,13 @@ func TestW32_IntervalsOfFlagsHold(t *testing.T) {
 		d := start(t, t.TempDir(), nil, append(strings.Fields(args), "--config", writeFile(t, "fleet.ini", ini))...)
 		d.stop(t)
 		f := d.fleet(t)
-		if got := [2]time.Duration{f.Deckies[0].MutateInterval, f.Deckies[1].MutateInterval}; got != want {
+		if got := [2]time.Duration{fleet.Interval(f, f.Deckies[0]), fleet.Interval(f, f.Deckies[1])}; got != want {
 			t.Errorf("%q: %v, want %v", args, got, want)
 		}
 		if args == "" {
 			again := start(t, d.data, nil, "--mutate-interval", "7")
 			again.stop(t)
-			if f := again.fleet(t); f.Deckies[0].MutateInterval != 7*time.Minute || f.Deckies[1].MutateInterval != 7*time.Minute {
+			if f := again.fleet(t); fleet.Interval(f, f.Deckies[0]) != 5*time.Minute || fleet.Interval(f, f.Deckies[1]) != 7*time.Minute {
 				t.Errorf("a fleet of the last time: %+v", f.Deckies)
 			}
 		}

@@ -1,10 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -25,7 +25,7 @@ func (f *mutationFlags) flags(cmd *cobra.Command) {
 }
 
 func (f *mutationFlags) interval(cmd *cobra.Command) {
-	cmd.Flags().IntVar(&f.minutes, "mutate-interval", 0, "minutes after which a decky gets other services, for those whose section of --config says nothing (default: as [general] says, or never; 0: never)")
+	cmd.Flags().IntVar(&f.minutes, "mutate-interval", 0, "minutes after which a decky gets other services, where neither its section of --config nor the API says otherwise (default: as [general] says, or never; 0: never)")
 }
 
 func (f *mutationFlags) graceFlag(cmd *cobra.Command, name string) {
@@ -54,15 +54,9 @@ func (f *mutationFlags) check(cmd *cobra.Command) error {
 	return nil
 }
 
-// of gives the deckies of a fleet that is there already the interval that was said.
+// of gives a fleet that is there already the interval that was said.
 func (f *mutationFlags) of(last decnet.Fleet) decnet.Fleet {
-	if f.every == 0 {
-		return last
-	}
-	last.Deckies = slices.Clone(last.Deckies)
-	for i := range last.Deckies {
-		last.Deckies[i].MutateInterval = max(f.every, 0)
-	}
+	last.MutateInterval = cmp.Or(f.every, last.MutateInterval)
 	return last
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"github.com/decnet/decnet"
 	"github.com/decnet/decnet/fleet"
 	"github.com/decnet/decnet/fleet/deployment"
+	"github.com/decnet/decnet/fleet/docker"
 	"github.com/decnet/decnet/services/all"
 )
 
@@ -99,8 +101,12 @@ func (f *statusFlags) report(cmd *cobra.Command) (statusReport, error) {
 			report.Change.Wanted = append(report.Change.Wanted, d.Name)
 		}
 	}
-	if doc.Durable {
-		return report, f.ask(cmd, doc, &report)
+	if doc.Durable || doc.Runtime == "" {
+		err := f.ask(cmd, doc, &report)
+		if doc.Runtime == "" && errors.Is(err, docker.ErrNoEngine) {
+			err = nil // nobody said that there is one
+		}
+		return report, err
 	}
 	// Deckies of the other runtimes are there as long as their process is, which alone
 	// knows how each service fares.
@@ -109,7 +115,7 @@ func (f *statusFlags) report(cmd *cobra.Command) (statusReport, error) {
 		state = string(fleet.StateDown)
 	}
 	for _, d := range doc.Deckies {
-		row := newDeckyStatus(d, state)
+		row := newDeckyStatus(doc.Fleet, d, state)
 		for _, name := range d.Services {
 			row.Services = append(row.Services, serviceStatus{Name: name, State: state, Ports: []string{}})
 		}
@@ -136,7 +142,7 @@ func (f *statusFlags) ask(cmd *cobra.Command, doc deployment.Document, report *s
 	known := make(map[string]bool)
 	for i, d := range doc.Deckies {
 		known[d.Name] = true
-		report.Deckies = append(report.Deckies, withServices(newDeckyStatus(d, string(list[i].State())), list[i].Services))
+		report.Deckies = append(report.Deckies, withServices(newDeckyStatus(doc.Fleet, d, string(list[i].State())), list[i].Services))
 	}
 	present, err := rt.Present(cmd.Context())
 	if err != nil {
@@ -144,7 +150,7 @@ func (f *statusFlags) ask(cmd *cobra.Command, doc deployment.Document, report *s
 	}
 	for _, s := range present {
 		if !known[s.Name] {
-			row := withServices(newDeckyStatus(decnet.Decky{Name: s.Name, Addr: s.Addr, Hostname: s.Hostname}, string(s.State())), s.Services)
+			row := withServices(newDeckyStatus(decnet.Fleet{}, decnet.Decky{Name: s.Name, Addr: s.Addr, Hostname: s.Hostname}, string(s.State())), s.Services)
 			row.Deployed = false
 			report.Deckies = append(report.Deckies, row)
 		}
@@ -152,10 +158,10 @@ func (f *statusFlags) ask(cmd *cobra.Command, doc deployment.Document, report *s
 	return nil
 }
 
-func newDeckyStatus(d decnet.Decky, state string) deckyStatus {
+func newDeckyStatus(f decnet.Fleet, d decnet.Decky, state string) deckyStatus {
 	return deckyStatus{
 		Name: d.Name, IP: d.Addr.String(), Hostname: d.Hostname, State: state, Archetype: d.Archetype, Distro: d.Distro,
-		Services: []serviceStatus{}, MutateInterval: int(d.MutateInterval.Minutes()), LastMutated: optionalTime(d.LastMutated), Deployed: true,
+		Services: []serviceStatus{}, MutateInterval: int(fleet.Interval(f, d).Minutes()), LastMutated: optionalTime(d.LastMutated), Deployed: true,
 	}
 }
 
@@ -199,7 +205,7 @@ func (r statusReport) print(out io.Writer) error {
 		}
 		mutation := "never"
 		if d.MutateInterval > 0 {
-			mutation = (time.Duration(d.MutateInterval) * time.Minute).String()
+			mutation = fmt.Sprintf("every %d min", d.MutateInterval)
 		}
 		note := ""
 		switch {
@@ -211,10 +217,31 @@ func (r statusReport) print(out io.Writer) error {
 		rows = append(rows, []string{d.Name, d.IP, d.Hostname, strings.Join(services, ", "), d.State, mutation, note})
 	}
 	printTable(out, []string{"DECKY", "ADDRESS", "HOST NAME", "SERVICES", "STATE", "CHANGES", ""}, rows)
+	r.printFailures(out)
+	if r.Runtime == "" {
+		_, err := fmt.Fprintln(out, "\nnothing was deployed from here: decnetd deploy takes over the deckies that it is to have, decnetd teardown --all takes all down")
+		return err
+	}
 	collecting := "nothing collects: run decnetd up --runtime " + r.Runtime
 	if r.Daemon {
 		collecting = "a daemon runs on the data directory"
 	}
 	_, err := fmt.Fprintf(out, "\nruntime %s, %s\n", r.Runtime, collecting)
 	return err
+}
+
+// printFailures says what is wrong with services, where somebody knows it.
+func (r statusReport) printFailures(out io.Writer) {
+	var rows [][]string
+	for _, d := range r.Deckies {
+		for _, s := range d.Services {
+			if s.Error != "" && s.State != string(fleet.StateUp) {
+				rows = append(rows, []string{d.Name, s.Name, s.Error})
+			}
+		}
+	}
+	if len(rows) > 0 {
+		fmt.Fprintln(out)
+		printTable(out, []string{"DECKY", "SERVICE", "WHAT IS WRONG"}, rows)
+	}
 }

@@ -46,4 +46,11 @@ func TestShapesOfFleetCommands(t *testing.T) {
 		t.Fatal(err)
 	}
 	golden(t, "status.txt", out.String())
+
+	// What an engine has of a fleet that was not deployed from here.
+	out.Reset()
+	if err := (statusReport{Deckies: report.Deckies[1:]}).print(&out); err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "status-others.txt", out.String())
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/decnet/decnet"
 	"github.com/decnet/decnet/collector/forward"
 	"github.com/decnet/decnet/fleet"
+	"github.com/decnet/decnet/fleet/deployment"
 	"github.com/decnet/decnet/fleet/lan"
 	"github.com/decnet/decnet/fleet/local"
 	"github.com/decnet/decnet/services"
@@ -46,6 +47,7 @@ type upFlags struct {
 	keep       keepFlags
 	retention  retention.Options // what keep says
 
+	anew    bool   // --as-planned
 	planned bool   // a flag that says which deckies there are was given
 	moved   bool   // a flag that says where they are was given
 	ini     []byte // what --config holds
@@ -57,8 +59,9 @@ func newUp(env func(string) string) *cobra.Command {
 		Use:   "up",
 		Short: "The whole system in one process: fleet, collector, ingester, profiler and API",
 		Long: "The whole system in one process: fleet, collector, ingester, profiler and API.\n\n" +
-			"A second start on the same data directory continues where the first one stopped, with the same deckies\n" +
-			"unless --config or other flags say which ones there are.\n\n" +
+			"A second start on the same data directory continues where the first one stopped, with the same deckies. Where\n" +
+			"--config or flags say which ones there are, only what they say otherwise than at the last start changes: mutated\n" +
+			"services, mutation intervals and deckies of the API stay, unless --as-planned is given.\n\n" +
 			"Environment:\n" +
 			serverEnv + "\n" +
 			"  DECNET_SNIFFER_IFACE  the one interface to sniff on; otherwise those that deckies have addresses on",
@@ -103,6 +106,7 @@ func newUp(env func(string) string) *cobra.Command {
 	flags.StringSliceVar(&f.services, "services", nil, "services of all deckies, separated by commas")
 	flags.BoolVar(&f.randomise, "randomize-services", false, "one to three services at random for each decky")
 	flags.StringVar(&f.seed, "seed", "", "makes the fleet reproducible (default: random, then kept)")
+	flags.BoolVar(&f.anew, "as-planned", false, "make all deckies as --config or the flags say, whatever mutations or the API have changed since")
 	flags.StringVar(&f.runtime, "runtime", "local", "where deckies live: local; lan: each with a MAC address and an address of its own (Linux, root); docker: the same, in containers, which keep running")
 	flags.StringVar(&f.iface, "interface", "", "lan: interface of this machine towards the LAN (default: that of the default route)")
 	flags.StringVar(&f.subnet, "subnet", "", "lan: subnet of the deckies (default: that of the interface)")
@@ -141,6 +145,9 @@ func (f *upFlags) check() error {
 	}
 	if f.portOffset < 0 || f.portOffset > 60000 {
 		return errors.New("--port-offset must be from 0 to 60000")
+	}
+	if f.anew && f.config == "" && !f.planned {
+		return errors.New("--as-planned needs --config, or flags that say which deckies there are")
 	}
 	if f.deckies < 1 {
 		return errors.New("--deckies must be at least 1")
@@ -251,13 +258,42 @@ func (f *upFlags) allowed() ([]netip.Prefix, error) {
 	return list, nil
 }
 
-// continues reports whether last can live where the flags say.
-func (f *upFlags) continues(last decnet.Fleet, mode string) bool {
-	return last.Mode == mode || f.runtime == runtimeDocker && last.Mode == fleet.ModeIPVLAN
+// continues reports whether nothing is asked for but the fleet last, which can live where the
+// flags say.
+func (f *upFlags) continues(last decnet.Fleet) bool {
+	if f.config != "" || f.planned || f.moved || len(last.Deckies) == 0 {
+		return false
+	}
+	if f.runtime == runtimeLocal {
+		return last.Mode == fleet.ModeLocal
+	}
+	return last.Mode == fleet.ModeMACVLAN || f.runtime == runtimeDocker && last.Mode == fleet.ModeIPVLAN
 }
 
-// plan returns the fleet that is asked for: that of the INI file, that of the flags, that
-// of the last time, or the default. A fleet keeps its seed from one start to the next, and
+// way says what of the last fleet stays.
+func (f *upFlags) way() deployment.Way {
+	if f.anew {
+		return deployment.Anew
+	}
+	return deployment.Update
+}
+
+// next returns the fleet that there will be: the last one, or what becomes of it.
+func (f *upFlags) next(registry *services.Registry, last deployment.Document) (decnet.Fleet, error) {
+	if f.continues(last.Fleet) {
+		return f.mutation.of(last.Fleet), nil
+	}
+	next, _, err := deployment.Preview(last, f.way(), f.planner(registry))
+	return next, err
+}
+
+// planner is plan for one registry.
+func (f *upFlags) planner(registry *services.Registry) deployment.Plan {
+	return func(stay decnet.Fleet) (decnet.Fleet, error) { return f.plan(registry, stay) }
+}
+
+// plan returns the fleet that is asked for, that of the INI file, that of the flags, or the
+// default, beside the deckies of last. A fleet keeps its seed from one start to the next, and
 // with it the keys and the bait of its deckies.
 func (f *upFlags) plan(registry *services.Registry, last decnet.Fleet) (decnet.Fleet, error) {
 	opt, err := f.place()
@@ -265,11 +301,8 @@ func (f *upFlags) plan(registry *services.Registry, last decnet.Fleet) (decnet.F
 		return decnet.Fleet{}, &usageError{err}
 	}
 	opt.Now, opt.Seed, opt.MutateInterval = time.Now, cmp.Or(f.seed, last.Seed), f.mutation.every
-	mode := cmp.Or(opt.Mode, fleet.ModeLocal)
-	if f.config == "" && !f.planned && !f.moved && len(last.Deckies) > 0 && f.continues(last, mode) {
-		return f.mutation.of(last), nil
-	}
-	if mode == fleet.ModeMACVLAN {
+	opt.Existing.Deckies = beside(last.Deckies, opt.First)
+	if opt.Mode == fleet.ModeMACVLAN {
 		if err := f.detect(&opt); err != nil {
 			return decnet.Fleet{}, err
 		}

@@ -34,11 +34,16 @@ type Options struct {
 	// /var/www, /opt and /dev/shm.
 	Paths []string
 
-	MaxFile int64            // bytes of one file; 0: 50 MiB
-	Queue   int              // files of one container that wait, open, to be kept; 0: 64
-	Workers int              // files that are kept at a time; 0: 2
-	Log     *slog.Logger     // nil: discarded
-	Now     func() time.Time // nil: time.Now
+	MaxFile int64 // bytes of one file; 0: 50 MiB
+	Queue   int   // files of one container that wait, open, to be kept; 0: 64
+	Workers int   // files that are kept at a time; 0: 2
+
+	// Programs is how many programs of one container are reported in a second, of the files
+	// that their starts open, which are up to three for each; 0: 200.
+	Programs int
+
+	Log *slog.Logger     // nil: discarded
+	Now func() time.Time // nil: time.Now
 }
 
 func (o Options) complete() Options {
@@ -48,6 +53,7 @@ func (o Options) complete() Options {
 	o.MaxFile = cmp.Or(o.MaxFile, 50<<20)
 	o.Queue = cmp.Or(o.Queue, 64)
 	o.Workers = cmp.Or(o.Workers, 2)
+	o.Programs = cmp.Or(o.Programs, 200)
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
@@ -112,8 +118,7 @@ func (w *Watcher) Run(ctx context.Context) error {
 			running.Go(func() {
 				defer stop()
 				if err := w.watch(one, c); err != nil && one.Err() == nil {
-					w.opt.Log.Error("container is not watched", "decky", c.Decky, "service", c.Service, "err", err)
-					w.emit(c, decnet.SeverityWarning, "capture_failed", []decnet.Field{decnet.F("error", err.Error())})
+					w.failed(c, err)
 				}
 			})
 		}
@@ -122,6 +127,12 @@ func (w *Watcher) Run(ctx context.Context) error {
 		return nil
 	}
 	return err
+}
+
+// failed reports that a container is not watched, or not for everything.
+func (w *Watcher) failed(c Container, err error) {
+	w.opt.Log.Error("container is not watched", "decky", c.Decky, "service", c.Service, "err", err)
+	w.emit(c, decnet.SeverityWarning, "capture_failed", []decnet.Field{decnet.F("error", err.Error())})
 }
 
 // emit reports an event of a container.

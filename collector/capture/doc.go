@@ -22,4 +22,16 @@
 //	ss-ambiguous  it has several, or had, and the first is given
 //	utmp-only     it has none, and utmp names who has logged in
 //	unknown       nobody was found
+//
+// Of the container of a real daemon, ssh or telnet, each program that is started inside gives
+// an event as well. The kernel lets it start when the event has been answered, so who starts
+// it is known for certain, and so are its arguments, which are read from the memory of the
+// one who asks; nothing of this can be seen or forged inside. The event is exec, with command
+// (the arguments as a shell would be given them), argv (a JSON list), exe, by (the program that
+// started it), pwd, uid, pid, src_ip, src_port, ssh_user, ssh_pid and attribution. It is
+// command, with shell, where a shell that does not report what it is given started it (sh,
+// zsh, busybox, bash without its start-up file, …), and where sshd has such a shell run one
+// line. exec_skipped, with count and reason (overflow), tells of starts beyond
+// [Options].Programs. What runs without a file of the container (memfd_create(2)) is not
+// seen, and neither is what a shell does by itself, such as cd and echo.
 package capture

@@ -50,7 +50,7 @@ func (w *Watcher) watch(ctx context.Context, c Container) error {
 	}
 	group := os.NewFile(uintptr(fd), "fanotify")
 	defer group.Close()
-	if err := w.mark(fd, c); err != nil {
+	if err := mark(fd, c, unix.FAN_CLOSE_WRITE, w.opt.covers); err != nil {
 		return err
 	}
 	stop := context.AfterFunc(ctx, func() { _ = group.SetReadDeadline(time.Unix(1, 0)) }) // a closed group needs none
@@ -66,6 +66,16 @@ func (w *Watcher) watch(ctx context.Context, c Container) error {
 	})
 	at := &guests{pid: c.PID, port: portOf(c.Service)}
 	running.Go(func() { at.watch(ctx) })
+	started, err := w.watchPrograms(c, at)
+	if err != nil { // a kernel without permission events
+		w.failed(c, err)
+	} else if started != nil {
+		running.Go(func() {
+			if err := started.read(ctx); err != nil {
+				w.failed(c, err)
+			}
+		})
+	}
 	queue := make(chan written, w.opt.Queue)
 	defer close(queue)
 	for range w.opt.Workers {
@@ -90,10 +100,10 @@ func awaitEnd(ctx context.Context, pidfd int) {
 	}
 }
 
-// mark asks for the files that are written in the container. Of a file system that it has
-// to itself every file is asked for; of another, such as a directory of the host, those that
-// are written through the mount of the container.
-func (w *Watcher) mark(fd int, c Container) error {
+// mark asks for what happens to files in those mounts of the container that covers names. Of
+// a file system that it has to itself every file is asked for; of another, such as a
+// directory of the host, those that are reached through the mount of the container.
+func mark(fd int, c Container, events uint64, covers func(mount string) bool) error {
 	dir := "/proc/" + strconv.Itoa(c.PID)
 	info, err := os.ReadFile(dir + "/mountinfo")
 	if err != nil {
@@ -101,7 +111,7 @@ func (w *Watcher) mark(fd int, c Container) error {
 	}
 	marked := 0
 	for _, m := range parseMounts(string(info)) {
-		if !w.opt.covers(m.dir) {
+		if !covers(m.dir) {
 			continue
 		}
 		flags := uint(unix.FAN_MARK_ADD | unix.FAN_MARK_MOUNT)
@@ -111,7 +121,7 @@ func (w *Watcher) mark(fd int, c Container) error {
 		case "proc", "sysfs", "cgroup", "cgroup2", "devpts", "mqueue":
 			continue
 		}
-		if err := unix.FanotifyMark(fd, flags, unix.FAN_CLOSE_WRITE, unix.AT_FDCWD, dir+"/root"+m.dir); err != nil {
+		if err := unix.FanotifyMark(fd, flags, events, unix.AT_FDCWD, dir+"/root"+m.dir); err != nil {
 			return fmt.Errorf("capture: mark of %s: %w", m.dir, err)
 		}
 		marked++
@@ -134,7 +144,7 @@ func (o Options) covers(mount string) bool {
 // read reads the events of a group until ctx ends.
 func (w *Watcher) read(ctx context.Context, group *os.File, c Container, at *guests, queue chan<- written) error {
 	buf := make([]byte, 16<<10)
-	lost := &flood{w: w, c: c}
+	lost := &flood{w: w, c: c, typ: "file_skipped"}
 	defer lost.tell(w.opt.Now())
 	for {
 		if err := group.SetReadDeadline(time.Now().Add(time.Second)); err != nil {
@@ -151,21 +161,35 @@ func (w *Watcher) read(ctx context.Context, group *os.File, c Container, at *gue
 		if err != nil {
 			return fmt.Errorf("capture: fanotify: %w", err)
 		}
-		for rest := buf[:n]; len(rest) >= unix.FAN_EVENT_METADATA_LEN; {
-			size := binary.NativeEndian.Uint32(rest)
-			mask, fd, pid := binary.NativeEndian.Uint64(rest[8:]), int32(binary.NativeEndian.Uint32(rest[16:])), int32(binary.NativeEndian.Uint32(rest[20:]))
-			if size < unix.FAN_EVENT_METADATA_LEN || int(size) > len(rest) {
-				return errors.New("capture: fanotify: an event of no size")
-			}
-			rest = rest[size:]
+		err = eachEvent(buf[:n], func(mask uint64, fd, pid int) error {
 			switch {
 			case mask&unix.FAN_Q_OVERFLOW != 0:
 				lost.add()
 			case fd >= 0:
-				w.arrived(c, at, os.NewFile(uintptr(fd), ""), int(pid), queue, lost)
+				w.arrived(c, at, os.NewFile(uintptr(fd), ""), pid, queue, lost)
 			}
+			return nil
+		})
+		if err != nil {
+			return err
 		}
 	}
+}
+
+// eachEvent calls f with the mask, the file and the process of each fanotify event.
+func eachEvent(events []byte, f func(mask uint64, fd, pid int) error) error {
+	for len(events) >= unix.FAN_EVENT_METADATA_LEN {
+		size := binary.NativeEndian.Uint32(events)
+		mask, fd, pid := binary.NativeEndian.Uint64(events[8:]), int32(binary.NativeEndian.Uint32(events[16:])), int32(binary.NativeEndian.Uint32(events[20:]))
+		if size < unix.FAN_EVENT_METADATA_LEN || int(size) > len(events) {
+			return errors.New("capture: fanotify: an event of no size")
+		}
+		events = events[size:]
+		if err := f(mask, int(fd), int(pid)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // arrived takes a file that was written, and finds out at once who did it.
@@ -311,10 +335,11 @@ func appendText(fields []decnet.Field, key, value string) []decnet.Field {
 	return fields
 }
 
-// flood counts files that were lost because they came faster than they could be kept.
+// flood counts what was lost because it came faster than it could be dealt with.
 type flood struct {
 	w    *Watcher
 	c    Container
+	typ  string // of the event that tells so
 	n    int
 	told time.Time
 }
@@ -332,6 +357,6 @@ func (l *flood) tell(now time.Time) {
 	if l.n == 0 {
 		return
 	}
-	l.w.emit(l.c, decnet.SeverityWarning, "file_skipped", []decnet.Field{decnet.F("count", strconv.Itoa(l.n)), decnet.F("reason", "overflow")})
+	l.w.emit(l.c, decnet.SeverityWarning, l.typ, []decnet.Field{decnet.F("count", strconv.Itoa(l.n)), decnet.F("reason", "overflow")})
 	l.n, l.told = 0, now
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"io/fs"
+	"net"
 	"net/netip"
 	"path/filepath"
 	"strings"
@@ -34,6 +35,9 @@ type Options struct {
 	// Image has decnet-pot as its entry point. "": DefaultImage, which is built on the
 	// machine and never pulled, as is a tag of it.
 	Image string
+	// Context is what Image is built from, so that docker compose builds it: a Dockerfile
+	// and what it names. nil: the document names Image only.
+	Context fs.FS
 
 	// Init is the executable of cmd/decnet-init. nil: a service that needs it is refused.
 	Init []byte
@@ -115,10 +119,13 @@ func New(reg *services.Registry, f decnet.Fleet, opt Options) (*Document, error)
 		t.doc.Project.ComposeFiles = []string{opt.File}
 	}
 	t.network()
+	if f.Mode == fleet.ModeMACVLAN {
+		t.macs, _ = fleet.MACs(f) // fails for what is a fault of a decky
+	}
 	for _, d := range f.Deckies {
 		t.decky(d)
 	}
-	t.hardwareAddresses()
+	t.buildImage()
 	if len(t.faults) > 0 {
 		return nil, errors.Join(t.faults...)
 	}
@@ -149,4 +156,5 @@ type translation struct {
 	deckies map[string]bool         // names in lower case
 	customs map[string]fleet.Custom // as first defined
 	volumes map[string]place        // who has which named volume
+	macs    map[string]net.HardwareAddr
 }

@@ -32,13 +32,35 @@ func (t *translation) build(s *types.ServiceConfig, at place, c services.Contain
 	base := distro.BuildBase
 	s.Build = &types.BuildConfig{
 		Context: "./" + dir, Dockerfile: "Dockerfile",
-		Args: types.MappingWithEquals{"BASE_IMAGE": &base}, Labels: types.Labels{LabelFleet: t.opt.Project},
+		Args:   types.MappingWithEquals{"BASE_IMAGE": &base},
+		Labels: types.Labels{LabelFleet: t.opt.Project, LabelContext: "./" + dir},
 	}
 	s.Image = c.Image
 	if s.Image == "" {
 		s.Image = name + ":" + digest[:12]
 	}
 	s.PullPolicy = types.PullPolicyNever
+}
+
+// buildImage has the first decky say what the image of decnet-pot is built from, which all
+// others use too.
+func (t *translation) buildImage() {
+	if t.opt.Context == nil || len(t.fleet.Deckies) == 0 {
+		return
+	}
+	digest, err := digest(t.opt.Context, "")
+	if err != nil {
+		t.fault(place{}, fmt.Errorf("build context of %s: %w", t.image(), err))
+		return
+	}
+	dir := "build/" + DefaultImage + "-" + digest[:12]
+	t.doc.Contexts[dir] = t.opt.Context
+	s := t.doc.Project.Services[t.fleet.Deckies[0].Name]
+	s.Build = &types.BuildConfig{
+		Context: "./" + dir, Dockerfile: "Dockerfile",
+		Labels: types.Labels{LabelFleet: t.opt.Project, LabelContext: t.image()},
+	}
+	t.doc.Project.Services[s.Name] = s
 }
 
 // digest returns 64 hexadecimal digits that depend on the files of a build context and on

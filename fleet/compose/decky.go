@@ -141,6 +141,9 @@ func (t *translation) holder(d decnet.Decky, sysctls, sysctls6 map[string]string
 		on.Ipv6Address = d.Addr.String()
 	}
 	s.Networks = map[string]*types.ServiceNetworkConfig{t.opt.Network: on}
+	// That of the place on the network would be refused by docker compose with an API older
+	// than 1.44, and this one is passed over by some of its versions then: the holder sees to it.
+	s.MacAddress = t.macs[d.Name].String()
 	// The engine's resolver asks these servers from within the decky, where the egress
 	// lock is. Without any, it would ask the servers of the host, from the host.
 	for _, e := range exits {
@@ -151,7 +154,7 @@ func (t *translation) holder(d decnet.Decky, sysctls, sysctls6 map[string]string
 	if len(s.DNS) == 0 {
 		s.DNS = types.StringList{t.fleet.Gateway.String()}
 	}
-	t.persona(&s, place{decky: d.Name}, fleet.Persona{Decky: d.Name, Addr: d.Addr, Addr6: d.Addr6, OSFamily: d.OSFamily, Egress: d.Egress})
+	t.persona(&s, place{decky: d.Name}, fleet.Persona{Decky: d.Name, Addr: d.Addr, Addr6: d.Addr6, MAC: s.MacAddress, OSFamily: d.OSFamily, Egress: d.Egress})
 	return s
 }
 

@@ -15,15 +15,21 @@ import (
 	"github.com/decnet/decnet/services"
 )
 
+// suits says why c cannot be built for a decky that claims to be distro.
+func suits(c services.Container, distro fleet.Distro) error {
+	if c.Distros == nil || slices.Contains(c.Distros, distro.Slug) {
+		return nil
+	}
+	return fmt.Errorf("the real program is prepared for %s, and would give away a decky that claims to be %s: %w", strings.Join(c.Distros, ", "), distro.Slug, decnet.ErrSemantic)
+}
+
 // withInit returns c with the first process in its build context, where c wants one.
-func (t *translation) withInit(c services.Container, distro fleet.Distro) (services.Container, error) {
+func (t *translation) withInit(c services.Container) (services.Container, error) {
 	switch {
 	case c.Init == "":
 		return c, nil
 	case path.Base(c.Init) != c.Init || !fs.ValidPath(c.Init) || c.Init == ".":
 		return c, fmt.Errorf("init %.80q is no file name: %w", c.Init, decnet.ErrInvalid)
-	case services.ReleaseOf(distro.Slug).Package != "apt":
-		return c, fmt.Errorf("a real daemon runs on Debian and what descends from it, and would give away a decky that claims to be %s: %w", distro.Slug, decnet.ErrSemantic)
 	case t.opt.Init == nil:
 		return c, fmt.Errorf("a real daemon needs the executable decnet-init, which is missing: %w", decnet.ErrSemantic)
 	}

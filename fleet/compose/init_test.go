@@ -42,14 +42,23 @@ func TestRealDaemons(t *testing.T) {
 			t.Errorf("%s is told %.40s", name, told)
 		}
 	}
-	for _, c := range []struct {
-		distro, says string
-		init         []byte
-	}{{"debian", "decnet-init", nil}, {"rocky9", "claims to be rocky9", program}} {
-		f.Deckies[0].Distro = c.distro
-		_, err := compose.New(reg, f, compose.Options{Init: c.init})
-		if !errors.Is(err, decnet.ErrSemantic) || !strings.Contains(err.Error(), "vault: ssh: ") || !strings.Contains(err.Error(), c.says) {
-			t.Errorf("%s: %v", c.distro, err)
+	if _, err := compose.New(reg, f, compose.Options{}); !errors.Is(err, decnet.ErrSemantic) || !strings.Contains(err.Error(), "vault: ssh: ") || !strings.Contains(err.Error(), "decnet-init") {
+		t.Errorf("without its first process: %v", err)
+	}
+	for _, distro := range fleet.Distros() {
+		f.Deckies[0].Distro = distro.Slug
+		_, err := compose.New(reg, f, compose.Options{Init: program})
+		if distro.Slug == "debian" || distro.Slug == "ubuntu22" {
+			if err != nil {
+				t.Errorf("%s: %v", distro.Slug, err)
+			}
+			continue
+		}
+		for _, service := range []string{"ssh", "telnet"} {
+			says := "vault: " + service + ": the real program is prepared for debian, ubuntu22, and would give away a decky that claims to be " + distro.Slug
+			if !errors.Is(err, decnet.ErrSemantic) || !strings.Contains(err.Error(), says) {
+				t.Errorf("%s: %v", distro.Slug, err)
+			}
 		}
 	}
 	bad := services.Container{Context: fstest.MapFS{"Dockerfile": {}}, Init: "a/b"}

@@ -20,6 +20,7 @@ const (
 	LabelFleet   = fleet.LabelFleet
 	LabelDecky   = fleet.LabelDecky
 	LabelService = fleet.LabelService
+	LabelContext = fleet.LabelContext
 	LabelWatch   = fleet.LabelWatch
 )
 

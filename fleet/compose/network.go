@@ -107,18 +107,3 @@ func (t *translation) pool(subnet netip.Prefix, gw netip.Addr) *types.IPAMPool {
 	}
 	return pool
 }
-
-// hardwareAddresses gives every decky its own, where it can have one.
-func (t *translation) hardwareAddresses() {
-	if len(t.faults) > 0 || t.fleet.Mode != fleet.ModeMACVLAN {
-		return
-	}
-	macs, err := fleet.MACs(t.fleet)
-	if err != nil {
-		t.fault(place{}, err)
-		return
-	}
-	for _, d := range t.fleet.Deckies {
-		t.doc.Project.Services[d.Name].Networks[t.opt.Network].MacAddress = macs[d.Name].String()
-	}
-}

@@ -89,28 +89,28 @@ func TestTheKernelTakesTheStack(t *testing.T) {
 func TestNetworks(t *testing.T) {
 	t.Parallel()
 	reg := everyService(t)
-	network := func(f decnet.Fleet, opt compose.Options) (types.NetworkConfig, *types.ServiceNetworkConfig) {
+	network := func(f decnet.Fleet, opt compose.Options) (types.NetworkConfig, types.ServiceConfig) {
 		p := loaded(t, textOf(t, translated(t, reg, f, opt)))
-		return p.Networks["decnet_lan"], p.Services["web"].Networks["decnet_lan"]
+		return p.Networks["decnet_lan"], p.Services["web"]
 	}
 	f := twoDeckies(t)
-	n, on := network(f, compose.Options{})
-	if n.Driver != "macvlan" || n.DriverOpts["parent"] != "eth0" || on.MacAddress == "" {
-		t.Errorf("macvlan: %+v, %+v", n, on)
+	n, web := network(f, compose.Options{})
+	if n.Driver != "macvlan" || n.DriverOpts["parent"] != "eth0" || web.MacAddress == "" || web.Networks["decnet_lan"].MacAddress != "" {
+		t.Errorf("macvlan: %+v, %+v", n, web)
 	}
 	f.Mode = fleet.ModeIPVLAN
-	n, on = network(f, compose.Options{})
-	if n.Driver != "ipvlan" || n.DriverOpts["parent"] != "eth0" || n.DriverOpts["ipvlan_mode"] != "l2" || on.MacAddress != "" {
-		t.Errorf("ipvlan: %+v, %+v", n, on)
+	n, web = network(f, compose.Options{})
+	if n.Driver != "ipvlan" || n.DriverOpts["parent"] != "eth0" || n.DriverOpts["ipvlan_mode"] != "l2" || web.MacAddress != "" {
+		t.Errorf("ipvlan: %+v, %+v", n, web)
 	}
 	pool := n.Ipam.Config[0]
 	if pool.Subnet != "10.1.0.0/24" || pool.Gateway != "10.1.0.1" || pool.IPRange != "10.1.0.2/31" {
 		t.Errorf("pool %+v", pool)
 	}
 	f.Interface = ""
-	n, on = network(f, compose.Options{External: true})
-	if !n.External || n.Driver != "" || len(n.Ipam.Config) != 0 || on.Ipv4Address != "10.1.0.2" {
-		t.Errorf("external: %+v, %+v", n, on)
+	n, web = network(f, compose.Options{External: true})
+	if !n.External || n.Driver != "" || len(n.Ipam.Config) != 0 || web.Networks["decnet_lan"].Ipv4Address != "10.1.0.2" {
+		t.Errorf("external: %+v, %+v", n, web)
 	}
 	doc := translated(t, reg, f, compose.Options{External: true, Network: "office"})
 	if p := loaded(t, textOf(t, doc)); p.Networks["office"].Name != "office" || p.Services["web"].Networks["office"] == nil {
@@ -173,14 +173,13 @@ func TestW44_DeckiesHaveHardwareOfTheirOwn(t *testing.T) {
 	f := planned(t, reg, lan+"[a]\nservices = odd\namount = 100\n[b]\nservices = odd\namount = 100\n")
 	seen := make(map[string]string)
 	for name, s := range translated(t, reg, f, compose.Options{}).Project.Services {
-		on := s.Networks["decnet_lan"]
-		if on == nil {
+		if s.Networks["decnet_lan"] == nil {
 			continue
 		}
-		if other, ok := seen[on.MacAddress]; ok {
-			t.Errorf("%s and %s both have %s", name, other, on.MacAddress)
+		if other, ok := seen[s.MacAddress]; ok {
+			t.Errorf("%s and %s both have %s", name, other, s.MacAddress)
 		}
-		seen[on.MacAddress] = name
+		seen[s.MacAddress] = name
 	}
 	if len(seen) != 200 {
 		t.Errorf("%d hardware addresses", len(seen))

@@ -112,7 +112,10 @@ func (t *translation) service(at place, d decnet.Decky, distro fleet.Distro, svc
 		}
 		s.Tmpfs = append(s.Tmpfs, tmpfs(services.Tmpfs{Dir: "/tmp"}))
 	case c.Context != nil:
-		if c, err = t.withInit(c, distro); err != nil {
+		if err := suits(c, distro); err != nil {
+			t.fault(at, err)
+		}
+		if c, err = t.withInit(c); err != nil {
 			t.fault(at, err)
 		}
 		t.build(&s, at, c, distro)
@@ -290,7 +293,7 @@ func (t *translation) image() string {
 
 // pullPolicy keeps the engine from asking a registry for an image that is only ours.
 func (t *translation) pullPolicy() string {
-	if name, _, _ := strings.Cut(t.image(), ":"); name == DefaultImage {
+	if name, _, _ := strings.Cut(t.image(), ":"); name == DefaultImage || t.opt.Context != nil {
 		return types.PullPolicyNever
 	}
 	return ""

@@ -121,12 +121,9 @@ func (d *Deployment) Deploy(ctx context.Context, plan func(last decnet.Fleet) (d
 			return wanted, err
 		}
 		wanted.Deckies = slices.Clone(wanted.Deckies)
-		for i := range wanted.Deckies {
-			w := &wanted.Deckies[i]
-			for _, was := range last.Deckies {
-				if was.Name == w.Name && slices.Equal(was.Services, w.Services) && !was.LastMutated.IsZero() {
-					w.LastMutated = was.LastMutated
-				}
+		for i, w := range wanted.Deckies {
+			if at := last.index(w.Name); at >= 0 {
+				wanted.Deckies[i] = keepTime(w, last.Deckies[at])
 			}
 		}
 		return wanted, nil
@@ -174,13 +171,26 @@ func (d *Deployment) Remove(ctx context.Context, names ...string) (Outcome, erro
 
 // order is a change that is wanted.
 type order struct {
-	what  string
-	plan  func(last Document) (decnet.Fleet, error)
-	apply func(context.Context, decnet.Fleet) error // nil: the runtime has nothing to do
+	what string
+	plan func(last Document) (decnet.Fleet, error)
+	// follow is in the place of plan where Document.Planned changes too.
+	follow func(last Document) (decnet.Fleet, map[string]string, error)
+	apply  func(context.Context, decnet.Fleet) error // nil: the runtime has nothing to do
+
+	stays bool // the document says the same afterwards, whatever has failed
 
 	// also changes the rest of the document together with the fleet, when apply has not
 	// failed.
 	also func(doc *Document, out Outcome)
+}
+
+// planned returns what o makes of a document.
+func (o order) planned(last Document) (decnet.Fleet, map[string]string, error) {
+	if o.follow != nil {
+		return o.follow(last)
+	}
+	wanted, err := o.plan(last)
+	return wanted, last.Planned, err
 }
 
 // writeTime bounds how long the end of a change may take to be written down.
@@ -206,7 +216,7 @@ func (d *Deployment) change(ctx context.Context, o order) (Outcome, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTime)
 	defer cancel()
 	switch {
-	case failure != nil && !d.opt.Durable:
+	case failure != nil && (o.stays || !d.opt.Durable):
 		out.After = before.Fleet
 	case failure != nil:
 		if out.After, err = d.present(ctx, before.Fleet, change.Wanted); err != nil {
@@ -227,12 +237,20 @@ func (d *Deployment) change(ctx context.Context, o order) (Outcome, error) {
 		doc.Change = nil
 		out.After.Deckies = withIntervals(out.After.Deckies, before.Deckies, doc.Deckies)
 		doc.Fleet = out.After
+		switch {
+		case len(doc.Deckies) == 0:
+			doc.Planned = nil
+		case failure == nil:
+			doc.Planned = change.Planned
+		case d.opt.Durable && !o.stays:
+			doc.Planned = carriedOut(doc.Planned, change.Planned)
+		}
 		if failure == nil && o.also != nil {
 			o.also(doc, out)
 		}
 		return nil
 	})
-	if failure != nil && err == nil && d.opt.Durable {
+	if failure != nil && err == nil && d.opt.Durable && !o.stays {
 		return out, &LeftError{Err: failure, Left: out.After}
 	}
 	return out, errors.Join(failure, err)
@@ -278,22 +296,23 @@ func (d *Deployment) announce(ctx context.Context, o order) (before Document, ch
 			if doc.Runtime != d.opt.Runtime && doc.Durable && (len(doc.Deckies) > 0 || doc.Change != nil) {
 				return fmt.Errorf("deployment: %d deckies are deployed by the runtime %s: %w", len(doc.Deckies), doc.Runtime, decnet.ErrConflict)
 			}
-			if c := doc.Change; c != nil && d.opt.Durable {
+			if c := doc.Change; c != nil && d.opt.Durable && c.What != repair {
 				d.opt.Log.Warn("a change was cut off", "change", c.What, "by", c.By, "since", c.Since)
 				if doc.Fleet, err = d.present(ctx, doc.Fleet, c.Wanted); err != nil {
 					return err
 				}
+				doc.Planned = carriedOut(doc.Planned, c.Planned)
 			}
 			doc.Change = nil
 			before = *doc
-			wanted, err := o.plan(before)
+			wanted, planned, err := o.planned(before)
 			if err != nil {
 				return err
 			}
 			now := d.opt.Now().UTC()
 			change = Change{
 				ID: rand.Text(), What: o.what, By: d.opt.By, Process: d.opt.Process,
-				Since: now, Until: now.Add(d.opt.Lease), Wanted: wanted,
+				Since: now, Until: now.Add(d.opt.Lease), Wanted: wanted, Planned: planned,
 			}
 			doc.Change, doc.Runtime, doc.Durable = &change, d.opt.Runtime, d.opt.Durable
 			return nil

@@ -149,6 +149,7 @@ type engine struct {
 	reached chan struct{} // closed when it does
 	busy    atomic.Int32  // how many are at it
 	clash   atomic.Bool   // two were
+	refused atomic.Int32  // how many changes failed
 	open    map[string]int
 }
 
@@ -164,6 +165,7 @@ func (e *engine) Apply(ctx context.Context, f decnet.Fleet) error {
 		blocked, reached := e.blocked, e.reached
 		if d.Name == e.fail {
 			e.mu.Unlock()
+			e.refused.Add(1)
 			return errEngine
 		}
 		e.deckies = append(slices.DeleteFunc(e.deckies, func(o decnet.Decky) bool { return o.Name == d.Name }), d)
@@ -414,8 +416,8 @@ func TestIntervalsSetDuringAChangeStay(t *testing.T) {
 	change.Wait()
 	doc := document(t, db)
 	for i, want := range []time.Duration{time.Hour, 7 * time.Minute, time.Hour} {
-		if doc.Deckies[i].MutateInterval != want {
-			t.Errorf("%s: %v, want %v", doc.Deckies[i].Name, doc.Deckies[i].MutateInterval, want)
+		if got := fleet.Interval(doc.Fleet, doc.Deckies[i]); got != want {
+			t.Errorf("%s: %v, want %v", doc.Deckies[i].Name, got, want)
 		}
 	}
 	if err := deployment.SetInterval(t.Context(), db, "decky-09", 0); !errors.Is(err, decnet.ErrNotFound) {

@@ -15,6 +15,12 @@
 // when the owner was killed, the next change begins by finding out what is really there.
 // Documents are swapped and never overwritten, so that no writer undoes what another wrote.
 //
+// # Plans
+//
+// [Deployment.Deploy] makes a fleet what a plan says. [Deployment.Follow] is for a plan that is
+// kept elsewhere and comes again, such as a file at each start: it changes what the plan says
+// otherwise than the last time. [Deployment.Repair] brings back what others take away.
+//
 // # Mutation
 //
 // A [Mutator] gives deckies other services from time to time. How often is what, in this
@@ -22,8 +28,9 @@
 //
 //  1. [SetInterval], which the API calls, until the decky is planned anew
 //  2. mutate_interval in the section of the decky in an INI document
-//  3. fleet.Options.MutateInterval, which is where a flag goes
-//  4. mutate_interval in [general]
+//  3. the global interval at [GlobalIntervalKey], which the API sets
+//  4. fleet.Options.MutateInterval, which is where a flag goes
+//  5. mutate_interval in [general]
 //
 // None of them: never. A decky that somebody is connected to is put off until the last
 // connection ends or the grace time has passed. Each mutation becomes an event decky_mutated

@@ -2,6 +2,7 @@ package deployment
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -21,7 +22,11 @@ type Document struct {
 	Runtime      string `json:"runtime,omitempty"` // where; "" when nothing was ever deployed
 	Durable      bool   `json:"durable,omitempty"` // without the process that has the runtime
 
-	Change   *Change    `json:"change,omitempty"`   // under way, or cut off; nil: neither
+	Change *Change `json:"change,omitempty"` // under way, or cut off; nil: neither
+	// Planned says what of the deckies Follow planned, and under "" of the fleet: a digest by
+	// name. It tells what of a plan is new.
+	Planned map[string]string `json:"planned,omitempty"`
+
 	Requests []Request  `json:"requests,omitempty"` // of mutations, for the process that has the runtime
 	Untold   []Mutation `json:"untold,omitempty"`   // that no event was made of so far
 }
@@ -29,12 +34,14 @@ type Document struct {
 // Change is a change that was announced and has not come to its end.
 type Change struct {
 	ID      string       `json:"id"`
-	What    string       `json:"what"`    // "deploy", "teardown" or "mutation"
+	What    string       `json:"what"`    // "deploy", "teardown", "mutation" or "repair"
 	By      string       `json:"by"`      // for people
 	Process string       `json:"process"` // Options.Process of its owner
 	Since   time.Time    `json:"since"`
 	Until   time.Time    `json:"until"`  // the end of the lease, unless it is renewed
 	Wanted  decnet.Fleet `json:"wanted"` // what it leads to
+
+	Planned map[string]string `json:"planned,omitempty"` // Document.Planned of then
 }
 
 // Request asks for the mutation of one decky.
@@ -127,9 +134,9 @@ func update(ctx context.Context, s store.State, edit func(*Document) error) (Doc
 	}
 }
 
-// SetInterval says how often a decky changes from now on; 0: never. A decky that is not
-// deployed gives an error that wraps decnet.ErrNotFound, a negative interval one that wraps
-// decnet.ErrInvalid.
+// SetInterval says how often a decky changes from now on; 0: never, whatever the fleet
+// says. A decky that is not deployed gives an error that wraps decnet.ErrNotFound, a negative
+// interval one that wraps decnet.ErrInvalid.
 func SetInterval(ctx context.Context, s store.State, decky string, interval time.Duration) error {
 	if interval < 0 {
 		return fmt.Errorf("deployment: interval %s is negative: %w", interval, decnet.ErrInvalid)
@@ -139,7 +146,7 @@ func SetInterval(ctx context.Context, s store.State, decky string, interval time
 		if i < 0 {
 			return notFound(decky)
 		}
-		doc.Deckies[i].MutateInterval = interval
+		doc.Deckies[i].MutateInterval = cmp.Or(interval, -1)
 		return nil
 	})
 	return err

@@ -141,7 +141,11 @@ func (m *Mutator) look(ctx context.Context, r *round) error {
 		}
 	}
 	now := m.d.opt.Now()
-	list := candidates(doc, now)
+	every, err := intervalOf(ctx, m.d.state, doc.Fleet)
+	if err != nil {
+		return err
+	}
+	list := candidates(doc, every, now)
 	if len(list) == 0 {
 		return nil
 	}
@@ -181,19 +185,22 @@ func (m *Mutator) look(ctx context.Context, r *round) error {
 	return errors.Join(errs...)
 }
 
-// candidates returns the deckies that are asked for, and after them those that are due.
-func candidates(doc Document, now time.Time) []candidate {
+// candidates returns the deckies that are asked for, and after them those that are due. every
+// is the interval of deckies that have none of their own.
+func candidates(doc Document, every time.Duration, now time.Time) []candidate {
 	var list []candidate
+	f := doc.Fleet
+	f.MutateInterval = every
 	for _, r := range doc.Requests {
 		if r.Failed == "" {
 			list = append(list, candidate{name: r.Decky, since: r.Since, trigger: Operator, now: r.Now, request: r.ID})
 		}
 	}
-	due, _ := fleet.Due(doc.Fleet, now)
+	due, _ := fleet.Due(f, now)
 	for _, name := range due {
 		if !slices.ContainsFunc(list, func(c candidate) bool { return c.name == name }) {
 			d := doc.Deckies[doc.index(name)]
-			list = append(list, candidate{name: name, since: d.LastMutated.Add(d.MutateInterval), trigger: Scheduled})
+			list = append(list, candidate{name: name, since: d.LastMutated.Add(fleet.Interval(f, d)), trigger: Scheduled})
 		}
 	}
 	return list
@@ -216,11 +223,11 @@ type Result struct {
 
 // Due mutates the deckies whose time has come, in the way of Mutate.
 func (m *Mutator) Due(ctx context.Context) ([]Result, error) {
-	doc, err := m.d.Document(ctx)
+	f, err := Current(ctx, m.d.state)
 	if err != nil {
 		return nil, err
 	}
-	names, _ := fleet.Due(doc.Fleet, m.d.opt.Now())
+	names, _ := fleet.Due(f, m.d.opt.Now())
 	return m.mutateAll(ctx, names, Scheduled)
 }
 
@@ -282,6 +289,10 @@ var errDone = fmt.Errorf("deployment: it has changed meanwhile: %w", decnet.ErrC
 
 // mutate changes one decky. After failures it draws other services than at first.
 func (m *Mutator) mutate(ctx context.Context, c candidate, failures int) (Mutation, error) {
+	global, err := GlobalInterval(ctx, m.d.state)
+	if err != nil {
+		return Mutation{}, err
+	}
 	var mutation Mutation
 	var refusal error
 	o := order{what: "mutation"}
@@ -296,7 +307,7 @@ func (m *Mutator) mutate(ctx context.Context, c candidate, failures int) (Mutati
 			return last, err
 		}
 		was := last.Deckies[i]
-		if !slices.ContainsFunc(candidates(doc, m.d.opt.Now()), c.same) && (c.trigger == Scheduled || c.request != "") {
+		if !slices.ContainsFunc(candidates(doc, cmp.Or(global, last.MutateInterval), m.d.opt.Now()), c.same) && (c.trigger == Scheduled || c.request != "") {
 			return last, errDone
 		}
 		from := was
@@ -324,7 +335,7 @@ func (m *Mutator) mutate(ctx context.Context, c candidate, failures int) (Mutati
 			doc.Untold = doc.Untold[max(0, len(doc.Untold)-maxUntold):]
 		}
 	}
-	_, err := m.d.change(ctx, o)
+	_, err = m.d.change(ctx, o)
 	if err = errors.Join(err, refusal); err != nil {
 		return Mutation{}, errors.Join(err, m.answer(ctx, c.request, err))
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/decnet/decnet"
 	"github.com/decnet/decnet/fleet"
 	"github.com/decnet/decnet/fleet/deployment"
+	"github.com/decnet/decnet/fleet/internal/fleettest"
 	"github.com/decnet/decnet/services"
 	"github.com/decnet/decnet/store"
 	"github.com/decnet/decnet/store/sqlite"
@@ -38,40 +39,6 @@ func (c *clock) pass(d time.Duration) {
 	c.now = c.now.Add(d)
 }
 
-// events is a sink that keeps what it is given.
-type events struct {
-	mu   sync.Mutex
-	list []decnet.Event
-}
-
-func (e *events) Emit(ev decnet.Event) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.list = append(e.list, ev)
-}
-
-func (e *events) all() []decnet.Event {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return slices.Clone(e.list)
-}
-
-// runMutator runs m until the test ends.
-func runMutator(t testing.TB, m *deployment.Mutator) {
-	t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	var running sync.WaitGroup
-	running.Go(func() {
-		if err := m.Run(ctx); err != nil {
-			t.Error(err)
-		}
-	})
-	t.Cleanup(func() {
-		cancel()
-		running.Wait()
-	})
-}
-
 func servicesOf(t testing.TB, s store.State, decky string) []string {
 	t.Helper()
 	doc := document(t, s)
@@ -89,16 +56,16 @@ func sorted(names []string) string { return strings.Join(slices.Sorted(slices.Va
 
 func TestMutatorChangesWhatIsDue(t *testing.T) {
 	t.Parallel()
-	db, rt, now, sink := open(t), serving(t), newClock(), new(events)
+	db, rt, now, sink := open(t), serving(t), newClock(), new(fleettest.Events)
 	d := deployment.New(db, rt, deployment.Options{Runtime: "local", Now: now.Now})
 	wanted := plan(t, "127.0.83.1", 2)
-	wanted.Deckies[1].MutateInterval = 0
+	wanted.Deckies[1].MutateInterval = -1
 	if _, err := d.Deploy(t.Context(), always(wanted)); err != nil {
 		t.Fatal(err)
 	}
-	runMutator(t, deployment.NewMutator(d, registry(t), deployment.MutatorOptions{Sink: sink, Poll: 5 * time.Millisecond}))
+	fleettest.Run(t, deployment.NewMutator(d, registry(t), deployment.MutatorOptions{Sink: sink, Poll: 5 * time.Millisecond}).Run)
 	now.pass(2 * time.Hour)
-	eventually(t, "an event", func() bool { return len(sink.all()) == 1 })
+	eventually(t, "an event", func() bool { return len(sink.All()) == 1 })
 	doc := document(t, db)
 	fresh := doc.Deckies[0]
 	if sorted(fresh.Services) == "alpha" || !fresh.LastMutated.Equal(now.Now()) || len(doc.Untold) != 0 {
@@ -112,7 +79,7 @@ func TestMutatorChangesWhatIsDue(t *testing.T) {
 			t.Errorf("%s says %q", name, got)
 		}
 	}
-	e := sink.all()[0]
+	e := sink.All()[0]
 	list := func(key string) (names []string) {
 		if err := json.Unmarshal([]byte(e.Value(key)), &names); err != nil {
 			t.Errorf("%s: %v", key, err)
@@ -125,12 +92,12 @@ func TestMutatorChangesWhatIsDue(t *testing.T) {
 	}
 	now.pass(time.Minute)
 	now.pass(time.Hour)
-	eventually(t, "it changes again", func() bool { return len(sink.all()) == 2 })
+	eventually(t, "it changes again", func() bool { return len(sink.All()) == 2 })
 }
 
 func TestW10_MutationsAreNoAttackers(t *testing.T) {
 	t.Parallel()
-	db, rt, sink := open(t), serving(t), new(events)
+	db, rt, sink := open(t), serving(t), new(fleettest.Events)
 	d := deployment.New(db, rt, deployment.Options{Runtime: "local"})
 	if _, err := d.Deploy(t.Context(), always(plan(t, "127.0.84.1", 1))); err != nil {
 		t.Fatal(err)
@@ -139,7 +106,7 @@ func TestW10_MutationsAreNoAttackers(t *testing.T) {
 	if err != nil || len(results) != 1 || results[0].Err != nil || results[0].Trigger != deployment.Operator {
 		t.Fatalf("%+v, %v", results, err)
 	}
-	e := sink.all()[0]
+	e := sink.All()[0]
 	if !e.FromSensor() || e.Attacker.IsValid() {
 		t.Errorf("%+v counts as what an attacker did", e)
 	}
@@ -153,7 +120,7 @@ func TestW10_MutationsAreNoAttackers(t *testing.T) {
 
 func TestW32_IntervalsOfFlagsDocumentsAndTheAPIHold(t *testing.T) {
 	t.Parallel()
-	db, rt, now, sink := open(t), serving(t), newClock(), new(events)
+	db, rt, now, sink := open(t), serving(t), newClock(), new(fleettest.Events)
 	d := deployment.New(db, rt, deployment.Options{Runtime: "local", Now: now.Now})
 	ini := "[general]\nmutate_interval = 60\n[own]\nip = 127.0.85.1\nservices = alpha\nmutate_interval = 10\n" +
 		"[general-one]\nip = 127.0.85.2\nservices = alpha\n[api]\nip = 127.0.85.3\nservices = alpha\n"
@@ -167,7 +134,7 @@ func TestW32_IntervalsOfFlagsDocumentsAndTheAPIHold(t *testing.T) {
 	if err := deployment.SetInterval(t.Context(), db, "api", 30*time.Minute); err != nil {
 		t.Fatal(err)
 	}
-	runMutator(t, deployment.NewMutator(d, registry(t), deployment.MutatorOptions{Sink: sink, Poll: 5 * time.Millisecond}))
+	fleettest.Run(t, deployment.NewMutator(d, registry(t), deployment.MutatorOptions{Sink: sink, Poll: 5 * time.Millisecond}).Run)
 	var got []string
 	for n, step := range []time.Duration{9 * time.Minute, 2 * time.Minute, 20 * time.Minute, 30 * time.Minute} {
 		if n > 1 {
@@ -185,8 +152,8 @@ func TestW32_IntervalsOfFlagsDocumentsAndTheAPIHold(t *testing.T) {
 		if n == 0 {
 			continue
 		}
-		eventually(t, "a mutation", func() bool { return len(sink.all()) == n })
-		got = append(got, sink.all()[n-1].Decky)
+		eventually(t, "a mutation", func() bool { return len(sink.All()) == n })
+		got = append(got, sink.All()[n-1].Decky)
 	}
 	if strings.Join(got, " ") != "own api general-one" {
 		t.Errorf("changed %v", got)
@@ -195,14 +162,14 @@ func TestW32_IntervalsOfFlagsDocumentsAndTheAPIHold(t *testing.T) {
 
 func TestAnOpenSessionIsLeftAlone(t *testing.T) {
 	t.Parallel()
-	db, rt, now, sink := open(t), serving(t), newClock(), new(events)
+	db, rt, now, sink := open(t), serving(t), newClock(), new(fleettest.Events)
 	d := deployment.New(db, rt, deployment.Options{Runtime: "local", Now: now.Now})
 	f := plan(t, "127.0.86.1", 3)
 	if _, err := d.Deploy(t.Context(), always(f)); err != nil {
 		t.Fatal(err)
 	}
 	postponed := make(chan string, 10)
-	runMutator(t, deployment.NewMutator(d, registry(t), deployment.MutatorOptions{
+	fleettest.Run(t, deployment.NewMutator(d, registry(t), deployment.MutatorOptions{
 		Sink: sink, Poll: 5 * time.Millisecond, Grace: 5 * time.Minute,
 		Postponed: func(decky string, sessions int, until time.Time) {
 			i := slices.IndexFunc(f.Deckies, func(k decnet.Decky) bool { return k.Name == decky })
@@ -211,14 +178,14 @@ func TestAnOpenSessionIsLeftAlone(t *testing.T) {
 			}
 			postponed <- decky
 		},
-	}))
+	}).Run)
 	first, _ := connect(t, f.Deckies[0], "alpha")
 	defer first.Close()
 	second, _ := connect(t, f.Deckies[1], "alpha")
 	defer second.Close()
 	now.pass(time.Hour + time.Minute)
-	eventually(t, "the decky with nobody changes", func() bool { return len(sink.all()) == 1 })
-	if e := sink.all()[0]; e.Decky != "decky-03" {
+	eventually(t, "the decky with nobody changes", func() bool { return len(sink.All()) == 1 })
+	if e := sink.All()[0]; e.Decky != "decky-03" {
 		t.Errorf("%s has changed", e.Decky)
 	}
 	for _, want := range []string{"decky-01", "decky-02"} {
@@ -227,12 +194,12 @@ func TestAnOpenSessionIsLeftAlone(t *testing.T) {
 		}
 	}
 	first.Close()
-	eventually(t, "the decky whose session has ended changes", func() bool { return len(sink.all()) == 2 })
-	if e := sink.all()[1]; e.Decky != "decky-01" {
+	eventually(t, "the decky whose session has ended changes", func() bool { return len(sink.All()) == 2 })
+	if e := sink.All()[1]; e.Decky != "decky-01" {
 		t.Errorf("%s has changed", e.Decky)
 	}
 	now.pass(5 * time.Minute)
-	eventually(t, "the grace time passes", func() bool { return len(sink.all()) == 3 })
+	eventually(t, "the grace time passes", func() bool { return len(sink.All()) == 3 })
 	if len(postponed) != 0 {
 		t.Error("put off twice")
 	}
@@ -269,7 +236,7 @@ func TestASessionOfAServiceThatStaysGoesOn(t *testing.T) {
 
 func TestADeckyThatCannotChangeIsNoErrorOfEachRound(t *testing.T) {
 	t.Parallel()
-	db, now, sink := open(t), newClock(), new(events)
+	db, now, sink := open(t), newClock(), new(fleettest.Events)
 	reg, err := services.NewRegistry(greeter{"alpha"})
 	if err != nil {
 		t.Fatal(err)
@@ -286,16 +253,16 @@ func TestADeckyThatCannotChangeIsNoErrorOfEachRound(t *testing.T) {
 	}
 	now.pass(2 * time.Hour)
 	e.fail = "decky-01" // the engine is not asked
-	runMutator(t, m)
+	fleettest.Run(t, m.Run)
 	eventually(t, "its time is set", func() bool { return document(t, db).Deckies[0].LastMutated.Equal(now.Now()) })
-	if len(sink.all()) != 0 || sorted(servicesOf(t, db, "decky-01")) != "alpha" {
-		t.Errorf("%v", sink.all())
+	if len(sink.All()) != 0 || sorted(servicesOf(t, db, "decky-01")) != "alpha" {
+		t.Errorf("%v", sink.All())
 	}
 }
 
 func TestW26_AMutationThatFailsLeavesATrueStateAndIsTriedAgain(t *testing.T) {
 	t.Parallel()
-	db, now, sink, e := open(t), newClock(), new(events), &engine{}
+	db, now, sink, e := open(t), newClock(), new(fleettest.Events), &engine{}
 	d := deployment.New(db, e, deployment.Options{Runtime: "docker", Durable: true, Now: now.Now})
 	if _, err := d.Deploy(t.Context(), always(plan(t, "10.0.0.1", 2))); err != nil {
 		t.Fatal(err)
@@ -304,10 +271,10 @@ func TestW26_AMutationThatFailsLeavesATrueStateAndIsTriedAgain(t *testing.T) {
 	m := deployment.NewMutator(d, registry(t), deployment.MutatorOptions{Sink: sink, Poll: 5 * time.Millisecond})
 	results, err := m.Mutate(t.Context(), "decky-01")
 	var left *deployment.LeftError
-	if err != nil || !errors.As(results[0].Err, &left) || sorted(servicesOf(t, db, "decky-01")) != "alpha" || len(sink.all()) != 0 {
+	if err != nil || !errors.As(results[0].Err, &left) || sorted(servicesOf(t, db, "decky-01")) != "alpha" || len(sink.All()) != 0 {
 		t.Errorf("%+v, %v", results, err)
 	}
-	runMutator(t, m)
+	fleettest.Run(t, m.Run)
 	now.pass(2 * time.Hour)
 	eventually(t, "a further attempt", func() bool {
 		e.mu.Lock()
@@ -316,7 +283,7 @@ func TestW26_AMutationThatFailsLeavesATrueStateAndIsTriedAgain(t *testing.T) {
 		return len(e.deckies) == 2 && sorted(e.deckies[1].Services) != "alpha"
 	})
 	now.pass(2 * time.Minute)
-	eventually(t, "both have changed", func() bool { return len(sink.all()) == 2 })
+	eventually(t, "both have changed", func() bool { return len(sink.All()) == 2 })
 	for _, k := range document(t, db).Deckies {
 		if sorted(k.Services) == "alpha" {
 			t.Errorf("%+v", k)
@@ -326,7 +293,7 @@ func TestW26_AMutationThatFailsLeavesATrueStateAndIsTriedAgain(t *testing.T) {
 
 func TestARequestIsCarriedOutByWhoHasTheRuntime(t *testing.T) {
 	t.Parallel()
-	db, rt, sink := open(t), serving(t), new(events)
+	db, rt, sink := open(t), serving(t), new(fleettest.Events)
 	d := deployment.New(db, rt, deployment.Options{Runtime: "local"})
 	f := plan(t, "127.0.88.1", 1)
 	if _, err := d.Deploy(t.Context(), always(f)); err != nil {
@@ -349,13 +316,13 @@ func TestARequestIsCarriedOutByWhoHasTheRuntime(t *testing.T) {
 	}
 	c, _ := connect(t, f.Deckies[0], "alpha")
 	defer c.Close()
-	runMutator(t, deployment.NewMutator(d, registry(t), deployment.MutatorOptions{Sink: sink, Poll: 5 * time.Millisecond}))
+	fleettest.Run(t, deployment.NewMutator(d, registry(t), deployment.MutatorOptions{Sink: sink, Poll: 5 * time.Millisecond}).Run)
 	got, err := deployment.Answer(t.Context(), db, r)
 	if err != nil || sorted(got) == "alpha" || sorted(got) != sorted(servicesOf(t, db, "decky-01")) {
 		t.Errorf("%v, %v", got, err)
 	}
-	eventually(t, "an event", func() bool { return len(sink.all()) == 1 })
-	if v := sink.all()[0].Value("trigger"); v != "operator" {
+	eventually(t, "an event", func() bool { return len(sink.All()) == 1 })
+	if v := sink.All()[0].Value("trigger"); v != "operator" {
 		t.Errorf("trigger %s", v)
 	}
 }
@@ -372,7 +339,7 @@ func TestARequestThatCannotBeSaysWhy(t *testing.T) {
 		t.Fatal(err)
 	}
 	e.fail = "decky-01"
-	runMutator(t, deployment.NewMutator(d, registry(t), deployment.MutatorOptions{Poll: 5 * time.Millisecond}))
+	fleettest.Run(t, deployment.NewMutator(d, registry(t), deployment.MutatorOptions{Poll: 5 * time.Millisecond}).Run)
 	if _, err := deployment.Answer(t.Context(), db, r); !errors.Is(err, decnet.ErrConflict) || !strings.Contains(err.Error(), "the engine refuses") {
 		t.Errorf("%v", err)
 	}
@@ -383,7 +350,7 @@ func TestARequestThatCannotBeSaysWhy(t *testing.T) {
 
 func TestMutationsWithoutASinkAreToldLater(t *testing.T) {
 	t.Parallel()
-	db, e, sink := open(t), &engine{}, new(events)
+	db, e, sink := open(t), &engine{}, new(fleettest.Events)
 	d := docker(db, e, "test")
 	if _, err := d.Deploy(t.Context(), always(plan(t, "10.0.0.1", 2))); err != nil {
 		t.Fatal(err)
@@ -395,16 +362,16 @@ func TestMutationsWithoutASinkAreToldLater(t *testing.T) {
 		t.Fatalf("%+v", doc)
 	}
 	other := docker(db, &engine{}, "collector")
-	runMutator(t, deployment.NewMutator(other, registry(t), deployment.MutatorOptions{Sink: sink, Poll: 5 * time.Millisecond}))
-	eventually(t, "an event", func() bool { return len(sink.all()) == 1 })
-	if e := sink.all()[0]; e.Decky != "decky-02" || len(document(t, db).Untold) != 0 {
+	fleettest.Run(t, deployment.NewMutator(other, registry(t), deployment.MutatorOptions{Sink: sink, Poll: 5 * time.Millisecond}).Run)
+	eventually(t, "an event", func() bool { return len(sink.All()) == 1 })
+	if e := sink.All()[0]; e.Decky != "decky-02" || len(document(t, db).Untold) != 0 {
 		t.Errorf("%+v", e)
 	}
 }
 
 func TestTwoMutatorsChangeADeckyOnce(t *testing.T) {
 	t.Parallel()
-	db, e, now, sink := open(t), &engine{}, newClock(), new(events)
+	db, e, now, sink := open(t), &engine{}, newClock(), new(fleettest.Events)
 	with := func() *deployment.Deployment {
 		return deployment.New(db, e, deployment.Options{Runtime: "docker", Durable: true, Now: now.Now})
 	}
@@ -428,10 +395,10 @@ func TestTwoMutatorsChangeADeckyOnce(t *testing.T) {
 	}
 	all.Wait()
 	changed := map[string]int{}
-	for _, ev := range sink.all() {
+	for _, ev := range sink.All() {
 		changed[ev.Decky]++
 	}
-	if len(changed) != 5 || len(sink.all()) != 5 || e.clash.Load() {
+	if len(changed) != 5 || len(sink.All()) != 5 || e.clash.Load() {
 		t.Errorf("%v", changed)
 	}
 }

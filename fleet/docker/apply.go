@@ -1,6 +1,7 @@
 package docker
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/compose-spec/compose-go/v2/types"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/decnet/decnet"
@@ -215,6 +217,11 @@ func (r *Runtime) bring(ctx context.Context, p *plan, c containerWork, holder st
 	}
 	create := c.Action == ActionCreate || c.Action == ActionReplace
 	err = r.step(ctx, *c.Step, func() error {
+		if c.afterLock() {
+			if err := r.locked(ctx, holder); err != nil {
+				return err
+			}
+		}
 		return r.limited(func() error {
 			if create {
 				if id, err = r.createContainer(ctx, p, c, holder); err != nil {
@@ -234,6 +241,33 @@ func (r *Runtime) bring(ctx context.Context, p *plan, c containerWork, holder st
 		})
 	})
 	return id, err
+}
+
+// lockTime is how long the holder of an address may take to lock its network.
+const lockTime = time.Minute
+
+// afterLock reports whether the container must not start before its network is locked, for
+// which it does not wait by itself.
+func (c containerWork) afterLock() bool {
+	return c.service.DependsOn[c.Decky].Condition == types.ServiceConditionHealthy
+}
+
+// locked waits until a holder says that its network is locked.
+func (r *Runtime) locked(ctx context.Context, holder string) error {
+	for until := time.Now().Add(lockTime); ; {
+		d, err := r.engine.inspect(ctx, holder)
+		switch {
+		case err != nil:
+			return err
+		case d.healthy:
+			return nil
+		case d.sick, time.Now().After(until):
+			return onlyOnce(fmt.Errorf("its network is not locked: %s", cmp.Or(d.failure, "the container that holds it does not say so")))
+		}
+		if err := pause(ctx, 100*time.Millisecond); err != nil {
+			return err
+		}
+	}
 }
 
 // createContainer makes the container of c. Where one of the fleet has its name, it is that

@@ -2,6 +2,7 @@ package docker_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -25,6 +26,7 @@ func BenchmarkDeploy(b *testing.B) {
 	r, _ := l.runtime(b, docker.Options{})
 	f := ten(b)
 	mustApply(b, r, fromINI(b, decky("first", 10, "http"))) // makes the image
+	size := number(b, []byte(l.Docker(b, "image", "inspect", "-f", "{{.Size}}", strings.TrimSpace(l.Docker(b, "inspect", "-f", "{{.Image}}", "first")))))
 	mustDown(b, r)
 	var up, down time.Duration
 	for b.Loop() {
@@ -37,6 +39,8 @@ func BenchmarkDeploy(b *testing.B) {
 	}
 	b.ReportMetric(up.Seconds()/float64(b.N), "s/deploy")
 	b.ReportMetric(down.Seconds()/float64(b.N), "s/teardown")
+	b.ReportMetric(float64(size)/1e6, "MB/image")
+	b.ReportMetric(0, "ns/op")
 }
 
 // BenchmarkApplyUnchanged applies the same again, where nothing is to be done.

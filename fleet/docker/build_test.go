@@ -29,13 +29,20 @@ func (d daemon) Container(services.Config) (services.Container, error) {
 	return services.Container{Context: d.context, Volumes: []services.Volume{{Source: "state", Target: "/state"}}}, nil
 }
 
-// daemons returns a registry of http and redis as daemons, whose images say version.
-func daemons(t *testing.T, version string) *services.Registry {
+// readPot returns the program that containers run.
+func readPot(t *testing.T) []byte {
 	t.Helper()
 	program, err := os.ReadFile(pot(t))
 	if err != nil {
 		t.Fatal(err)
 	}
+	return program
+}
+
+// daemons returns a registry of http and redis as daemons, whose images say version.
+func daemons(t *testing.T, version string) *services.Registry {
+	t.Helper()
+	program := readPot(t)
 	context := func(dockerfile string) fs.FS {
 		return fstest.MapFS{
 			"Dockerfile": {Data: []byte("ARG BASE_IMAGE\nFROM scratch\nLABEL version=" + version + "\n" + dockerfile)},

@@ -73,6 +73,7 @@ var (
 	_ fleet.Runtime        = (*Runtime)(nil)
 	_ fleet.Inventory      = (*Runtime)(nil)
 	_ fleet.SessionCounter = (*Runtime)(nil)
+	_ fleet.Watched        = (*Runtime)(nil)
 )
 
 // New makes a Runtime that has the services of reg, on the engine that opt names. An
@@ -100,6 +101,10 @@ const dialTimeout = 15 * time.Second
 
 // Close ends the connections to the engine. The deckies stay.
 func (r *Runtime) Close() error { return r.engine.c.Close() }
+
+// Remote reports whether the engine is on another machine, whose kernel says nothing here:
+// Sessions knows of nobody, Watch of no process, and no address is probed.
+func (r *Runtime) Remote() bool { return !r.engine.local() }
 
 // alone calls f while nothing else of this Runtime changes the fleet.
 func (r *Runtime) alone(ctx context.Context, f func() error) error {

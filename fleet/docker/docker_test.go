@@ -81,6 +81,12 @@ func (s *steps) take() []string {
 // runtime makes a Runtime on the engine of l, with the defaults of the tests.
 func (l lab) runtime(t testing.TB, opt docker.Options) (*docker.Runtime, *steps) {
 	t.Helper()
+	return l.runtimeOf(t, registry(t), opt)
+}
+
+// runtimeOf makes a Runtime that has the services of reg.
+func (l lab) runtimeOf(t testing.TB, reg *services.Registry, opt docker.Options) (*docker.Runtime, *steps) {
+	t.Helper()
 	if opt.Host == "" {
 		opt.Host = l.Host
 	}
@@ -98,7 +104,7 @@ func (l lab) runtime(t testing.TB, opt docker.Options) (*docker.Runtime, *steps)
 			s.mu.Unlock()
 		}
 	}
-	r, err := docker.New(registry(t), opt)
+	r, err := docker.New(reg, opt)
 	if err != nil {
 		t.Fatal(err)
 	}

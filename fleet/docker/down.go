@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -128,7 +129,7 @@ func (r *Runtime) dropNetwork(ctx context.Context) error {
 // has. Parts of them that other images share stay.
 func (r *Runtime) RemoveImages(ctx context.Context) error {
 	err := r.alone(ctx, func() error {
-		ids, err := r.engine.images(ctx, compose.LabelFleet+"="+r.opt.Compose.Project)
+		names, err := r.engine.images(ctx, compose.LabelFleet+"="+r.opt.Compose.Project)
 		if err != nil {
 			return err
 		}
@@ -137,11 +138,11 @@ func (r *Runtime) RemoveImages(ctx context.Context) error {
 			return err
 		}
 		var errs []error
-		for _, id := range ids {
+		for _, id := range slices.Sorted(maps.Keys(names)) {
 			if slices.ContainsFunc(all, func(c existing) bool { return c.image == id }) {
 				continue
 			}
-			errs = append(errs, r.step(ctx, Step{Action: ActionRemove, Object: ObjectImage, Name: id}, func() error {
+			errs = append(errs, r.step(ctx, Step{Action: ActionRemove, Object: ObjectImage, Name: names[id]}, func() error {
 				return unless(r.engine.removeImage(ctx, id), decnet.ErrNotFound)
 			}))
 		}

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -78,12 +79,22 @@ type refusal struct{ err, kind error }
 func (r refusal) Error() string   { return r.err.Error() }
 func (r refusal) Unwrap() []error { return []error{r.err, r.kind} }
 
+// lacking is what an engine says whose kernel has no links of a kind.
+var lacking = regexp.MustCompile(`failed to create the (macvlan|ipvlan) port: operation not supported`)
+
+// lacks says what a kernel has not that can make links of a kind.
+func lacks(mode string) error {
+	return fmt.Errorf("this kernel has no %s (CONFIG_%s, module %s): %w", mode, strings.ToUpper(mode), mode, errors.ErrUnsupported)
+}
+
 // kind gives an error of the client its kind.
 func kind(err error) error {
 	var netErr net.Error
 	switch {
 	case err == nil, errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return err
+	case lacking.MatchString(err.Error()):
+		return fmt.Errorf("%w: %w", err, lacks(lacking.FindStringSubmatch(err.Error())[1]))
 	case errdefs.IsNotFound(err):
 		return refusal{err, decnet.ErrNotFound}
 	case errdefs.IsConflict(err):
@@ -105,6 +116,7 @@ type existing struct {
 	running         bool
 	ended           bool     // and nothing starts it again
 	created, paused bool     // created: it never started
+	restarting      bool     // by the engine, which waits for the next attempt
 	network         string   // what it is in the network of: "container:ID", or a name
 	networks        []string // IDs
 	volumes         []string // names
@@ -120,6 +132,7 @@ func (e engine) containers(ctx context.Context) ([]existing, error) {
 	for _, s := range summaries {
 		c := existing{id: s.ID, image: s.ImageID, labels: s.Labels, running: s.State == container.StateRunning, network: s.HostConfig.NetworkMode}
 		c.created, c.paused = s.State == container.StateCreated, s.State == container.StatePaused
+		c.restarting = s.State == container.StateRestarting
 		c.ended = c.created || s.State == container.StateExited || s.State == container.StateDead
 		for _, n := range s.Names { // a name with a further slash is that of a link
 			if n = strings.TrimPrefix(n, "/"); !strings.Contains(n, "/") {
@@ -142,10 +155,10 @@ func (e engine) containers(ctx context.Context) ([]existing, error) {
 	return list, nil
 }
 
-// changes tells of containers that started or ended, until ctx ends or the engine fails.
+// changes tells of containers that started, ended or were removed or paused, until ctx ends or the engine fails.
 func (e engine) changes(ctx context.Context) (<-chan events.Message, <-chan error) {
 	which := filters.NewArgs(filters.Arg("type", string(events.ContainerEventType)))
-	for _, action := range []events.Action{events.ActionStart, events.ActionDie} {
+	for _, action := range []events.Action{events.ActionStart, events.ActionDie, events.ActionDestroy, events.ActionPause} {
 		which.Add("event", string(action))
 	}
 	return e.c.Events(ctx, events.ListOptions{Filters: which})
@@ -159,6 +172,8 @@ type details struct {
 	ended    time.Time
 	restarts int
 	failure  string // why it does not run as it should
+	healthy  bool   // its health check says so
+	sick     bool   // its health check says so
 	hostname string
 	env      []string
 	addrs    []netip.Addr // of a holder, IPv4 first
@@ -177,6 +192,9 @@ func (e engine) inspect(ctx context.Context, id string) (details, error) {
 		running: s.Running && !s.Paused && !s.Restarting, restarts: c.RestartCount,
 		pid: s.Pid, hostname: c.Config.Hostname, env: c.Config.Env,
 	}
+	if s.Health != nil {
+		d.healthy, d.sick = s.Health.Status == container.Healthy, s.Health.Status == container.Unhealthy
+	}
 	// The engine writes a zero time for what has not happened, and it is always RFC 3339.
 	d.started, _ = time.Parse(time.RFC3339Nano, s.StartedAt)
 	d.ended, _ = time.Parse(time.RFC3339Nano, s.FinishedAt)
@@ -187,7 +205,7 @@ func (e engine) inspect(ctx context.Context, id string) (details, error) {
 		d.failure = s.Error
 	case s.Paused:
 		d.failure = "paused"
-	case s.Health != nil && s.Health.Status == container.Unhealthy:
+	case d.sick:
 		d.running, d.failure = false, "unhealthy"
 		if n := len(s.Health.Log); n > 0 {
 			d.failure = "unhealthy: " + strings.TrimSpace(s.Health.Log[n-1].Output)
@@ -305,17 +323,21 @@ func (e engine) image(ctx context.Context, name string) (id string, labels map[s
 	return i.ID, labels, nil
 }
 
-// images lists the IDs of the images that have a label.
-func (e engine) images(ctx context.Context, label string) ([]string, error) {
+// images lists the images that have a label: their names, or what they are called without
+// one, by their IDs.
+func (e engine) images(ctx context.Context, label string) (map[string]string, error) {
 	list, err := e.c.ImageList(ctx, image.ListOptions{Filters: filters.NewArgs(filters.Arg("label", label))})
 	if err != nil {
 		return nil, kind(err)
 	}
-	ids := make([]string, 0, len(list))
+	names := make(map[string]string, len(list))
 	for _, i := range list {
-		ids = append(ids, i.ID)
+		names[i.ID] = fmt.Sprintf("%.12s", strings.TrimPrefix(i.ID, "sha256:"))
+		if len(i.RepoTags) > 0 {
+			names[i.ID] = i.RepoTags[0]
+		}
 	}
-	return ids, nil
+	return names, nil
 }
 
 func (e engine) removeImage(ctx context.Context, id string) error {

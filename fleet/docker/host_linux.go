@@ -152,7 +152,7 @@ func (h *hostLink) add() (netlink.Link, error) {
 	}
 	err = netlink.LinkAdd(link)
 	if errors.Is(err, unix.EOPNOTSUPP) {
-		return nil, fmt.Errorf("this kernel has no %s: %w", h.mode, errors.ErrUnsupported)
+		return nil, lacks(h.mode)
 	}
 	if err != nil {
 		return nil, err

@@ -19,9 +19,6 @@ import (
 	"github.com/decnet/decnet/fleet/pot"
 )
 
-// labelContext is on images that are built: what they were built from.
-const labelContext = "decnet.context"
-
 // imageWork is an image that is to be built or pulled.
 type imageWork struct {
 	Step
@@ -39,14 +36,13 @@ func (r *Runtime) imagesFor(ctx context.Context, doc *compose.Document, built po
 		switch {
 		case s.Image == built.Name:
 			w.Action, w.context = ActionBuild, built.Context
-			w.build.Labels = types.Labels{compose.LabelFleet: r.opt.Compose.Project, labelContext: built.Name}
+			w.build.Labels = types.Labels{compose.LabelFleet: r.opt.Compose.Project, compose.LabelContext: built.Name}
 		case s.Build != nil:
 			files, ok := doc.Contexts[path.Clean(s.Build.Context)]
 			if !ok {
 				return nil, nil, fmt.Errorf("image %s: there is no build context %s: %w", s.Image, s.Build.Context, decnet.ErrInvalid)
 			}
 			w.Action, w.build, w.context = ActionBuild, *s.Build, files
-			w.build.Labels = types.Labels(merged(s.Build.Labels, types.Labels{labelContext: s.Build.Context}))
 		}
 		if wanted[s.Image].context != nil {
 			continue // one service brings it, and another one uses it
@@ -67,7 +63,7 @@ func (r *Runtime) imagesFor(ctx context.Context, doc *compose.Document, built po
 			return nil, nil, fmt.Errorf("image %s: %w", name, err)
 		case w.context != nil && r.opt.NoCache, w.context == nil && r.opt.Pull && !w.never:
 			w.Reason = "on request"
-		case w.context != nil && labels[labelContext] != w.build.Labels[labelContext]:
+		case w.context != nil && labels[compose.LabelContext] != w.build.Labels[compose.LabelContext]:
 			w.Reason = "what it is built from changed"
 		default:
 			ids[name] = id

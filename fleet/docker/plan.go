@@ -19,12 +19,16 @@ import (
 	"github.com/decnet/decnet/fleet/pot"
 )
 
-const labelHash = "com.docker.compose.config-hash"
+const (
+	labelHash  = "com.docker.compose.config-hash"
+	labelMaker = "com.docker.compose.version" // on what docker compose made
+)
 
 // plan is what Apply does to converge, in its order.
 type plan struct {
 	fleet   decnet.Fleet
-	there   []existing // of the fleet
+	there   []existing         // of the fleet
+	seen    map[string]details // of there, by ID
 	doc     *compose.Document
 	images  []imageWork
 	network networkWork
@@ -137,8 +141,7 @@ func (r *Runtime) plan(ctx context.Context, f decnet.Fleet) (*plan, error) {
 		return nil, err
 	}
 	p.images = images
-	seen, err := r.seen(ctx, there)
-	if err != nil {
+	if p.seen, err = r.seen(ctx, there); err != nil {
 		return nil, err
 	}
 	byDecky := make(map[string][]types.ServiceConfig)
@@ -154,7 +157,7 @@ func (r *Runtime) plan(ctx context.Context, f decnet.Fleet) (*plan, error) {
 		for _, s := range byDecky[d.Name] {
 			c := containerWork{service: s, is: there[s.ContainerName]}
 			if c.Step = r.compare(c, ids, networkWork{}); c.Step == nil || c.Step.Action == ActionStart {
-				if step := dependent(c, w.holder, seen); step != nil {
+				if step := dependent(c, w.holder, p.seen); step != nil {
 					c.Step = step
 				}
 			}
@@ -167,7 +170,7 @@ func (r *Runtime) plan(ctx context.Context, f decnet.Fleet) (*plan, error) {
 			p.remove = append(p.remove, removal(there[name], "the fleet has it no more"))
 		}
 	}
-	p.probe = r.unknown(p, seen)
+	p.probe = r.unknown(p)
 	if p.host, err = r.hostFor(f); err != nil {
 		return nil, err
 	}
@@ -175,18 +178,29 @@ func (r *Runtime) plan(ctx context.Context, f decnet.Fleet) (*plan, error) {
 }
 
 // unknown lists the addresses of deckies that no container of the fleet has on the LAN.
-func (r *Runtime) unknown(p *plan, seen map[string]details) []netip.Addr {
+func (r *Runtime) unknown(p *plan) []netip.Addr {
 	if r.opt.Probe < 0 || !r.engine.local() {
 		return nil
 	}
 	known := map[netip.Addr]bool{{}: true}
-	for _, d := range seen {
+	for _, d := range p.seen {
 		for _, a := range d.addrs {
 			known[a] = true
 		}
 	}
+	// A decky whose holder does not run has its addresses as long as another container is
+	// in the network.
+	alive := make(map[string]bool)
+	for _, c := range p.there {
+		if c.running || c.paused {
+			alive[c.labels[compose.LabelDecky]] = true
+		}
+	}
 	var addrs []netip.Addr
 	for _, d := range p.deckies {
+		if alive[d.decky.Name] && !d.holder.is.running {
+			continue
+		}
 		for _, a := range []netip.Addr{d.decky.Addr, d.decky.Addr6} {
 			if !known[a] {
 				addrs = append(addrs, a)
@@ -223,6 +237,8 @@ func (r *Runtime) compare(c containerWork, ids map[string]string, network networ
 	switch {
 	case c.is.id == "":
 		return c.step(ActionCreate, "")
+	case c.is.labels[labelHash] != c.service.CustomLabels[labelHash] && c.is.labels[labelMaker] != "":
+		return c.step(ActionReplace, "docker compose made it")
 	case c.is.labels[labelHash] != c.service.CustomLabels[labelHash]:
 		return c.step(ActionReplace, "its settings changed")
 	case !imageStays || c.is.image != id:

@@ -97,6 +97,30 @@ func securityOptions(list []string) []string {
 	return out
 }
 
+// interfaceSysctls names the settings of IPv6 that an interface takes when it comes, which
+// engines may make before they set the defaults.
+var interfaceSysctls = []string{"hop_limit", "accept_ra"}
+
+// ownStack gives the interface of the container the settings that the defaults have, in the
+// way that the version of the API knows.
+func (e engine) ownStack(r *request, end *network.EndpointSettings) {
+	var options []string
+	own := maps.Clone(r.host.Sysctls)
+	for _, key := range interfaceSysctls {
+		if value, ok := r.host.Sysctls["net.ipv6.conf.default."+key]; ok {
+			own["net.ipv6.conf.eth0."+key] = value
+			options = append(options, "net.ipv6.conf.IFNAME."+key+"="+value)
+		}
+	}
+	switch {
+	case len(options) == 0:
+	case e.atLeast("1.46"):
+		end.DriverOpts = map[string]string{"com.docker.network.endpoint.sysctls": strings.Join(options, ",")}
+	default:
+		r.host.Sysctls = own
+	}
+}
+
 // join gives the container its place on the network.
 func (e engine) join(r *request, s types.ServiceConfig, holder string) error {
 	if strings.HasPrefix(s.NetworkMode, types.ServicePrefix) {
@@ -109,11 +133,12 @@ func (e engine) join(r *request, s types.ServiceConfig, holder string) error {
 			IPAMConfig: &network.EndpointIPAMConfig{IPv4Address: on.Ipv4Address, IPv6Address: on.Ipv6Address},
 		}
 		if e.atLeast("1.44") {
-			end.MacAddress = on.MacAddress
+			end.MacAddress = s.MacAddress
 		} else {
 			//lint:ignore SA1019 the only place for it before version 1.44
-			r.config.MacAddress = on.MacAddress
+			r.config.MacAddress = s.MacAddress
 		}
+		e.ownStack(r, end)
 		r.networks = &network.NetworkingConfig{EndpointsConfig: map[string]*network.EndpointSettings{name: end}}
 	}
 	return nil
@@ -169,7 +194,7 @@ func supported(field string) bool {
 		"StopSignal", "StopGracePeriod", "HealthCheck", "Logging", "Annotations",
 		"CapAdd", "CapDrop", "SecurityOpt", "ReadOnly", "Sysctls", "Ulimits", "Cgroup", "Ipc", "Pid", "Uts", "UserNSMode",
 		"CPUS", "CPUSet", "CPUShares", "MemLimit", "MemReservation", "MemSwapLimit", "PidsLimit", "OomScoreAdj", "ShmSize",
-		"Networks", "NetworkMode", "DNS", "DNSOpts", "DNSSearch", "Tmpfs", "Volumes":
+		"Networks", "NetworkMode", "MacAddress", "DNS", "DNSOpts", "DNSSearch", "Tmpfs", "Volumes":
 		return true
 	}
 	return false

@@ -93,6 +93,50 @@ func TestVersionsOfTheAPI(t *testing.T) {
 	}
 }
 
+// The settings of the interface have two places.
+func TestSettingsOfTheInterface(t *testing.T) {
+	plan := fromINI(t, decky("web", 10, "http")+"nmap_os = windows\n")
+	plan.Subnet6, plan.Gateway6 = netip.MustParsePrefix("fd99::/64"), netip.MustParseAddr("fd99::1")
+	plan.Deckies[0].Addr6 = netip.MustParseAddr("fd99::10")
+	for version, option := range map[string]bool{"1.41": false, "1.45": false, "1.46": true, "1.99": true} {
+		f := newFake(version)
+		if err := f.runtime(t, registry(t)).Apply(within(t), plan); err != nil {
+			t.Fatal(err)
+		}
+		var made []struct {
+			HostConfig       struct{ Sysctls map[string]string }
+			NetworkingConfig struct {
+				EndpointsConfig map[string]struct{ DriverOpts map[string]string }
+			}
+		}
+		if err := f.bodies("/containers/create", &made); err != nil || len(made) != 2 {
+			t.Fatalf("%d containers, %v", len(made), err)
+		}
+		wantOption, wantSysctl := "", "128"
+		if option {
+			wantOption, wantSysctl = "net.ipv6.conf.IFNAME.hop_limit=128,net.ipv6.conf.IFNAME.accept_ra=0", ""
+		}
+		if got := made[0].NetworkingConfig.EndpointsConfig[compose.DefaultNetwork].DriverOpts["com.docker.network.endpoint.sysctls"]; got != wantOption {
+			t.Errorf("%s: option %q, want %q", version, got, wantOption)
+		}
+		if got := made[0].HostConfig.Sysctls["net.ipv6.conf.eth0.hop_limit"]; got != wantSysctl {
+			t.Errorf("%s: sysctl %q, want %q", version, got, wantSysctl)
+		}
+	}
+}
+
+// An engine on another machine says nothing of who is connected, and that is said.
+func TestEngineOnAnotherMachine(t *testing.T) {
+	f := newFake("1.41")
+	r := f.runtime(t, registry(t))
+	if !r.Remote() {
+		t.Errorf("the engine at %s is taken for one of this machine", f.host())
+	}
+	if open, err := r.Sessions(within(t)); err != nil || len(open) != 0 {
+		t.Errorf("%v, %v", open, err)
+	}
+}
+
 // special is a honeypot whose container is changed by override.
 type special struct {
 	http.Service

@@ -21,35 +21,47 @@ const settle = 50 * time.Millisecond
 
 // Watch calls set with the processes of those containers that fleet.LabelWatch marks, at
 // once and whenever they have changed, until ctx ends, and then returns nil. An engine that
-// does not answer is waited for: its containers count as they were.
+// does not answer is waited for: its containers count as they were. One on another machine
+// has no processes here.
 func (r *Runtime) Watch(ctx context.Context, set func([]Process)) error {
 	var last []Process
 	known := false
-	tell := func(now []Process) {
-		if !known || !slices.Equal(now, last) {
+	return r.follow(ctx, func(ctx context.Context) error {
+		now, err := r.processes(ctx)
+		if err == nil && (!known || !slices.Equal(now, last)) {
 			set(slices.Clone(now))
 			last, known = now, true
 		}
-	}
+		return err
+	})
+}
+
+// Changes implements fleet.Watched.
+func (r *Runtime) Changes(ctx context.Context, changed func()) error {
+	return r.follow(ctx, func(context.Context) error {
+		changed()
+		return nil
+	})
+}
+
+// follow calls look at once and after every change, again when it or the engine fails, until
+// ctx ends, and then returns nil.
+func (r *Runtime) follow(ctx context.Context, look func(context.Context) error) error {
 	for ctx.Err() == nil {
-		_ = r.watch(ctx, tell) // after a failure, and after an end of ctx, the loop decides
+		_ = r.followOnce(ctx, look) // after a failure, and after an end of ctx, the loop decides
 		_ = pause(ctx, r.opt.Retry)
 	}
 	return nil
 }
 
-// watch calls tell with the processes at once and after every change, until ctx ends or the
-// engine fails.
-func (r *Runtime) watch(ctx context.Context, tell func([]Process)) error {
+func (r *Runtime) followOnce(ctx context.Context, look func(context.Context) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	changes, failed := r.engine.changes(ctx)
 	for {
-		now, err := r.processes(ctx)
-		if err != nil {
+		if err := look(ctx); err != nil {
 			return err
 		}
-		tell(now)
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
@@ -75,6 +87,9 @@ func pause(ctx context.Context, d time.Duration) error {
 
 // processes lists what Watch tells, sorted.
 func (r *Runtime) processes(ctx context.Context) ([]Process, error) {
+	if !r.engine.local() {
+		return nil, nil
+	}
 	all, err := r.engine.containers(ctx)
 	if err != nil {
 		return nil, err

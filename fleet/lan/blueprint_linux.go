@@ -14,6 +14,7 @@ import (
 type blueprint struct {
 	decky   string
 	parent  int // index of the interface
+	mtu     int // of the interface
 	mac     [6]byte
 	addr    netip.Prefix
 	gateway netip.Addr // zero: none
@@ -66,7 +67,7 @@ func (n *network) blueprints(f decnet.Fleet) ([]blueprint, error) {
 		}
 		owners[d.Addr] = d.Name
 		b := blueprint{
-			decky: d.Name, parent: parent, mac: [6]byte(macs[d.Name]), family: d.OSFamily,
+			decky: d.Name, parent: parent.Index, mtu: parent.MTU, mac: [6]byte(macs[d.Name]), family: d.OSFamily,
 			addr: netip.PrefixFrom(d.Addr, f.Subnet.Bits()), gateway: f.Gateway,
 		}
 		if d.Addr6.IsValid() {
@@ -102,20 +103,20 @@ func (b *blueprint) addIPv6(f decnet.Fleet, d decnet.Decky, owners map[netip.Add
 }
 
 // parentLink finds the interface that the links of the deckies sit on.
-func parentLink(name string) (index int, err error) {
+func parentLink(name string) (*net.Interface, error) {
 	if name == "" {
-		return 0, fmt.Errorf("a fleet on the LAN needs an interface, for example interface = eth0 in [general]: %w", decnet.ErrSemantic)
+		return nil, fmt.Errorf("a fleet on the LAN needs an interface, for example interface = eth0 in [general]: %w", decnet.ErrSemantic)
 	}
 	iface, err := net.InterfaceByName(name)
 	switch {
 	case err != nil:
-		return 0, fmt.Errorf("interface %q: %w", name, decnet.ErrNotFound)
+		return nil, fmt.Errorf("interface %q: %w", name, decnet.ErrNotFound)
 	case iface.Flags&net.FlagLoopback != 0 || len(iface.HardwareAddr) != 6:
-		return 0, fmt.Errorf("interface %s is not Ethernet, deckies cannot have MAC addresses on it: %w", name, decnet.ErrSemantic)
+		return nil, fmt.Errorf("interface %s is not Ethernet, deckies cannot have MAC addresses on it: %w", name, decnet.ErrSemantic)
 	case iface.Flags&net.FlagUp == 0:
-		return 0, fmt.Errorf("interface %s is down (ip link set %s up): %w", name, name, decnet.ErrConflict)
+		return nil, fmt.Errorf("interface %s is down (ip link set %s up): %w", name, name, decnet.ErrConflict)
 	}
-	return iface.Index, nil
+	return iface, nil
 }
 
 // checkAddr refuses what cannot be the first address of a decky.

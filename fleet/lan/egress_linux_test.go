@@ -12,12 +12,13 @@ import (
 	"time"
 
 	"github.com/decnet/decnet"
+	"github.com/decnet/decnet/fleet/internal/fleettest"
 	"github.com/decnet/decnet/fleet/lan"
 )
 
 // capture records what passes the bridge, until the function that it returns is called,
-// which gives the packets that come from an address.
-func (l lab) capture(t *testing.T) func(from string) string {
+// which gives the packets that a filter of tcpdump lets through.
+func (l lab) capture(t *testing.T) func(filter string) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "pcap")
 	cmd := exec.Command("tcpdump", "-i", l.bridge, "-n", "-U", "--immediate-mode", "-Z", "root", "-w", file)
@@ -32,16 +33,18 @@ func (l lab) capture(t *testing.T) func(from string) string {
 	if line, err := bufio.NewReader(stderr).ReadString('\n'); err != nil || !strings.Contains(line, "listening on") {
 		t.Fatalf("tcpdump says %q, %v", line, err)
 	}
-	return func(from string) string {
+	return func(filter string) string {
 		if cmd.ProcessState == nil {
+			const nobody = "10.99.255.254" // who is asked for last
+			l.attack(t, "ping", "-c", "1", "-W", "0.2", nobody)
+			waitFor(t, "last packet in the capture", func() bool {
+				out, _ := exec.Command("tcpdump", "-n", "-r", file, "arp").Output() // fails while a packet is being written
+				return strings.Contains(string(out), "who-has "+nobody)
+			})
 			_ = cmd.Process.Signal(syscall.SIGINT)
 			_ = cmd.Wait()
 		}
-		kind := "ip"
-		if strings.Contains(from, ":") {
-			kind = "ip6"
-		}
-		return run(t, "tcpdump", "-n", "-r", file, kind+" src host "+from)
+		return run(t, "tcpdump", "-n", "-r", file, filter)
 	}
 }
 
@@ -52,7 +55,7 @@ func TestW17_NothingButRepliesLeavesADecky(t *testing.T) {
 	needs(t, "tcpdump", "nc", "curl", "nping", "redis-cli")
 	l := newLab(t)
 	reg := registry(t)
-	var seen recorder
+	var seen fleettest.Events
 	rt := start(t, reg, lan.Options{Sink: &seen})
 	apply(t, rt, plan(t, reg, "[locked]\nservices=redis\n[control]\nservices=redis\n"))
 	ns, err := rt.Namespace("locked")
@@ -81,7 +84,7 @@ func TestW17_NothingButRepliesLeavesADecky(t *testing.T) {
 			want += fmt.Sprintf(" {dst_port %s}", try.port)
 		}
 		waitFor(t, fmt.Sprintf("an event of %v", try.args), func() bool {
-			for _, e := range seen.of("egress_blocked") {
+			for _, e := range seen.Of("egress_blocked") {
 				if e.Decky == "locked" && e.Service == "egress" && !e.Attacker.IsValid() && strings.HasPrefix(fmt.Sprint(e.Fields), want) {
 					return true
 				}
@@ -99,13 +102,13 @@ func TestW17_NothingButRepliesLeavesADecky(t *testing.T) {
 		c.Close()
 		t.Error("a connection came out")
 	}
-	if out := packets("10.99.1.2"); !strings.Contains(out, ".6379 > "+attackerAddr) {
+	if out := packets("ip src host 10.99.1.2"); !strings.Contains(out, ".6379 > "+attackerAddr) {
 		t.Errorf("the capture misses the replies of the control:\n%s", out)
 	}
-	if out := packets("10.99.1.1"); strings.Contains(out, "10.99.1.1") {
+	if out := packets("ip src host 10.99.1.1"); strings.Contains(out, "10.99.1.1") {
 		t.Errorf("these packets came out:\n%s", out)
 	}
-	for _, e := range seen.of("egress_blocked") {
+	for _, e := range seen.Of("egress_blocked") {
 		if e.Decky != "locked" {
 			t.Errorf("%+v", e)
 		}
@@ -117,7 +120,7 @@ func TestEgressEventsAreLimited(t *testing.T) {
 	needs(t, "nping")
 	newLab(t)
 	reg := registry(t)
-	var seen recorder
+	var seen fleettest.Events
 	rt := start(t, reg, lan.Options{Sink: &seen})
 	apply(t, rt, plan(t, reg, "[a]\nservices=redis\n"))
 	ns, err := rt.Namespace("a")
@@ -128,7 +131,7 @@ func TestEgressEventsAreLimited(t *testing.T) {
 	within(t, ns, "nping", "--send-ip", "--udp", "-N", "-c", "2000", "--rate", "2000", "-p", "9", "192.0.2.9")
 	within(t, ns, "nc", "-w", "2", "192.0.2.10", "10")
 	waitFor(t, "the event after the flood", func() bool {
-		for _, e := range seen.of("egress_blocked") {
+		for _, e := range seen.Of("egress_blocked") {
 			if e.Value("dst_port") == "10" {
 				return true
 			}
@@ -136,7 +139,7 @@ func TestEgressEventsAreLimited(t *testing.T) {
 		return false
 	})
 	limit := 20 + 10*(int(time.Since(began)/time.Second)+1)
-	if n := len(seen.of("egress_blocked")); n < 20 || n > limit {
+	if n := len(seen.Of("egress_blocked")); n < 20 || n > limit {
 		t.Errorf("%d events, want at least 20 and at most %d", n, limit)
 	}
 }
@@ -155,9 +158,9 @@ func TestDeckiesDoNotForward(t *testing.T) {
 	run(t, "ip", "-n", "attacker", "route", "add", "192.0.2.0/24", "via", "10.99.1.1")
 	l.attack(t, "nping", "--udp", "-p", "9", "-c", "2", "192.0.2.9")
 	l.attack(t, "redis-cli", "-h", "10.99.1.1", "ping")
-	sent := strings.Count(packets(attackerAddr), "> 192.0.2.9.9: ")
+	sent := strings.Count(packets("ip src host "+attackerAddr), "> 192.0.2.9.9: ")
 	if sent != 2 {
-		t.Errorf("two packets to 192.0.2.9 passed the bridge %d times:\n%s", sent, packets(attackerAddr))
+		t.Errorf("two packets to 192.0.2.9 passed the bridge %d times:\n%s", sent, packets("ip src host "+attackerAddr))
 	}
 }
 
@@ -175,7 +178,7 @@ func attackerListens(t *testing.T, l lab, addr string) *net.TCPListener {
 
 func waitFor(t *testing.T, what string, happened func() bool) {
 	t.Helper()
-	for until := time.Now().Add(20 * time.Second); !happened(); time.Sleep(5 * time.Millisecond) {
+	for until := time.Now().Add(time.Minute); !happened(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(until) {
 			t.Fatalf("no %s", what)
 		}

@@ -28,7 +28,7 @@ type host struct {
 	blueprint
 	home  *os.File // the namespace of the process
 	ns    *os.File // keeps the namespace, which goes away with the last socket in it
-	link  netlink.Link
+	link  int      // index in the namespace
 	watch *egress.Watch
 
 	listed bool // linksUp had the link when it was made
@@ -53,7 +53,7 @@ func (n *network) build(h *host) error {
 		if err != nil {
 			return err
 		}
-		h.watch, err = egress.Lock(egress.Options{Decky: h.decky, Exits: exits, Sink: n.opt.Sink, Now: n.opt.Now})
+		h.watch, err = n.reporter.Lock(egress.Options{Decky: h.decky, Exits: exits, IPv4Only: !h.addr6.IsValid()})
 		if err != nil {
 			return fmt.Errorf("egress lock: %w", privilege(err))
 		}
@@ -71,6 +71,11 @@ func (n *network) build(h *host) error {
 	return nil
 }
 
+// leastMTU6 is that of links with IPv6 (RFC 8200 section 5). For one below, the kernel makes
+// none of its state of IPv6, which is a tenth of all that a decky takes. Packets of IPv4 heed
+// the MTU of their route.
+const leastMTU6 = 1280
+
 // addLink makes a MACVLAN interface of b in the namespace ns. The calling thread may be in
 // any namespace.
 func (n *network) addLink(b blueprint, ns *os.File, name string) error {
@@ -78,6 +83,9 @@ func (n *network) addLink(b blueprint, ns *os.File, name string) error {
 	attrs.Name, attrs.Alias = name, "decnet "+b.decky
 	attrs.ParentIndex, attrs.HardwareAddr = b.parent, b.mac[:]
 	attrs.Namespace = netlink.NsFd(ns.Fd())
+	if !b.addr6.IsValid() {
+		attrs.MTU = min(b.mtu, leastMTU6-1)
+	}
 	err := n.links.LinkAdd(&netlink.Macvlan{LinkAttrs: attrs, Mode: netlink.MACVLAN_MODE_BRIDGE})
 	switch {
 	case errors.Is(err, unix.EOPNOTSUPP):
@@ -97,20 +105,30 @@ func (h *host) configure() error {
 		return err
 	}
 	defer nl.Close()
-	if h.link, err = nl.LinkByName(linkName); err != nil {
+	link, err := nl.LinkByName(linkName)
+	if err != nil {
 		return err
 	}
+	h.link = link.Attrs().Index
 	addrs := []netip.Prefix{h.addr}
 	if h.addr6.IsValid() {
 		addrs = append(addrs, netip.PrefixFrom(h.link6, 64), h.addr6)
 	}
 	for _, p := range addrs {
 		addr := &netlink.Addr{IPNet: &net.IPNet{IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())}}
-		if err := nl.AddrAdd(h.link, addr); err != nil {
+		if p == h.addr {
+			addr.Flags = unix.IFA_F_NOPREFIXROUTE // which up adds, with an MTU
+		}
+		if err := nl.AddrAdd(link, addr); err != nil {
 			return fmt.Errorf("address %s: %w", p, err)
 		}
 	}
 	return nil
+}
+
+// device returns the link of h. What the kernel tells of it is not kept, as there are many.
+func (h *host) device() netlink.Link {
+	return &netlink.Device{LinkAttrs: netlink.LinkAttrs{Index: h.link, Name: linkName, HardwareAddr: h.mac[:]}}
 }
 
 // orphanRetries is how often the kernel repeats the end of a connection to a peer that does
@@ -200,15 +218,14 @@ func (h *host) up() error {
 			return err
 		}
 		defer nl.Close()
-		if err := setUp(nl, h.link); err != nil {
+		if err := setUp(nl, h.device()); err != nil {
 			return err
 		}
-		for _, gw := range []netip.Addr{h.gateway, h.gateway6} {
-			if !gw.IsValid() || gw == h.gateway6 && !h.addr6.IsValid() {
-				continue
-			}
-			if err := nl.RouteAdd(&netlink.Route{LinkIndex: h.link.Attrs().Index, Gw: gw.AsSlice()}); err != nil {
-				return fmt.Errorf("default route by %s: %w", gw, err)
+		for _, r := range h.routes() {
+			if err := nl.RouteAdd(&r); err != nil && r.Dst == nil {
+				return fmt.Errorf("default route by %s: %w", r.Gw, err)
+			} else if err != nil {
+				return fmt.Errorf("route to %s: %w", r.Dst, err)
 			}
 		}
 		if !h.addr6.IsValid() {
@@ -222,10 +239,26 @@ func (h *host) up() error {
 	return nil
 }
 
+// routes returns those that the kernel does not make by itself.
+func (h *host) routes() []netlink.Route {
+	subnet := h.addr.Masked()
+	list := []netlink.Route{{
+		LinkIndex: h.link, Scope: netlink.SCOPE_LINK, Src: h.addr.Addr().AsSlice(), MTU: h.mtu,
+		Dst: &net.IPNet{IP: subnet.Addr().AsSlice(), Mask: net.CIDRMask(subnet.Bits(), 32)},
+	}}
+	if h.gateway.IsValid() {
+		list = append(list, netlink.Route{LinkIndex: h.link, Gw: h.gateway.AsSlice(), MTU: h.mtu})
+	}
+	if h.addr6.IsValid() && h.gateway6.IsValid() {
+		list = append(list, netlink.Route{LinkIndex: h.link, Gw: h.gateway6.AsSlice()})
+	}
+	return list
+}
+
 // awaitIPv6 waits until the addresses answer, which the kernel sees to in the background.
 func (h *host) awaitIPv6(nl *netlink.Handle) error {
 	for wait, until := time.Millisecond, time.Now().Add(dying); ; wait = min(2*wait, 50*time.Millisecond) {
-		addrs, err := nl.AddrList(h.link, unix.AF_INET6)
+		addrs, err := nl.AddrList(h.device(), unix.AF_INET6)
 		if err != nil {
 			return err
 		}
@@ -263,7 +296,7 @@ func (h *host) down() error {
 			return err
 		}
 		defer nl.Close()
-		return nl.LinkSetDown(h.link)
+		return nl.LinkSetDown(h.device())
 	})
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/decnet/decnet"
 	"github.com/decnet/decnet/fleet"
+	"github.com/decnet/decnet/fleet/internal/fleettest"
 	"github.com/decnet/decnet/fleet/lan"
 	"github.com/decnet/decnet/services"
 )
@@ -33,13 +34,9 @@ func TestW16_AttackersReachDeckiesByIPv6(t *testing.T) {
 	needs(t, "curl", "redis-cli", "sshpass", "ssh", "ping", "nmap")
 	l := newLab(t)
 	reg := registry(t)
-	var seen recorder
+	var seen fleettest.Events
 	rt := start(t, reg, lan.Options{Sink: &seen})
-	var ini strings.Builder
-	for _, family := range fleet.OSFamilies() {
-		fmt.Fprintf(&ini, "[%s]\nservices = ftp, http, redis, ssh\nnmap_os = %s\n", family, family)
-	}
-	f := plan6(t, reg, ini.String())
+	f := plan6(t, reg, everyFamily("ftp, http, redis, ssh"))
 	apply(t, rt, f)
 	macs, err := fleet.MACs(f)
 	if err != nil {
@@ -114,7 +111,7 @@ func TestW16_AttackersReachDeckiesByIPv6(t *testing.T) {
 	}
 	for _, d := range f.Deckies {
 		waitFor(t, "password tried at "+d.Name, func() bool {
-			for _, e := range seen.of("auth_attempt") {
+			for _, e := range seen.Of("auth_attempt") {
 				if e.Decky == d.Name && e.Service == "ssh" && e.Attacker == netip.MustParseAddr(attackerAddr6) && e.Value("password") == "six-"+d.Name {
 					return true
 				}
@@ -123,7 +120,7 @@ func TestW16_AttackersReachDeckiesByIPv6(t *testing.T) {
 		})
 	}
 	fromTheLink := 0
-	for _, e := range seen.of("connect") {
+	for _, e := range seen.Of("connect") {
 		if strings.Contains(e.Value("src_ip")+e.Value("dst_ip"), "%") {
 			t.Errorf("an event has a zone: %v", e.Fields)
 		}
@@ -134,7 +131,7 @@ func TestW16_AttackersReachDeckiesByIPv6(t *testing.T) {
 	if fromTheLink != len(f.Deckies) {
 		t.Errorf("%d connections from a link-local address, want %d", fromTheLink, len(f.Deckies))
 	}
-	if blocked := seen.of("egress_blocked"); len(blocked) > 0 {
+	if blocked := seen.Of("egress_blocked"); len(blocked) > 0 {
 		t.Errorf("replies were blocked: %v", blocked)
 	}
 }
@@ -144,7 +141,7 @@ func TestW17_NothingButRepliesLeavesADeckyByIPv6(t *testing.T) {
 	needs(t, "tcpdump", "nc", "redis-cli", "ping")
 	l := newLab(t)
 	reg := registry(t)
-	var seen recorder
+	var seen fleettest.Events
 	rt := start(t, reg, lan.Options{Sink: &seen})
 	f := plan6(t, reg, "[locked]\nservices=redis\n[control]\nservices=redis\n")
 	apply(t, rt, f)
@@ -163,7 +160,7 @@ func TestW17_NothingButRepliesLeavesADeckyByIPv6(t *testing.T) {
 	} {
 		within(t, ns, try.args...)
 		waitFor(t, fmt.Sprintf("an event of %v", try.args), func() bool {
-			for _, e := range seen.of("egress_blocked") {
+			for _, e := range seen.Of("egress_blocked") {
 				if e.Decky == "locked" && e.Value("protocol") == try.protocol && e.Value("dst_ip") == try.address && e.Value("dst_port") == try.port {
 					return true
 				}
@@ -174,10 +171,10 @@ func TestW17_NothingButRepliesLeavesADeckyByIPv6(t *testing.T) {
 	if answer := l.attack(t, "redis-cli", "-h", f.Deckies[1].Addr6.String(), "ping"); answer != "PONG\n" {
 		t.Errorf("the control answers %q", answer)
 	}
-	if out := packets(f.Deckies[1].Addr6.String()); !strings.Contains(out, ".6379 > "+attackerAddr6) {
+	if out := packets("ip6 src host " + f.Deckies[1].Addr6.String()); !strings.Contains(out, ".6379 > "+attackerAddr6) {
 		t.Errorf("the capture misses the replies of the control:\n%s", out)
 	}
-	if out := packets(f.Deckies[0].Addr6.String()); regexp.MustCompile(`> (?:` + attackerAddr6 + `|2001:db8::53|ff02::1): ICMP6, echo|8080|\.53:`).MatchString(out) {
+	if out := packets("ip6 src host " + f.Deckies[0].Addr6.String()); regexp.MustCompile(`> (?:` + attackerAddr6 + `|2001:db8::53|ff02::1): ICMP6, echo|8080|\.53:`).MatchString(out) {
 		t.Errorf("these packets came out:\n%s", out)
 	}
 }

@@ -10,9 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
-	"slices"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -22,6 +20,7 @@ import (
 
 	"github.com/decnet/decnet"
 	"github.com/decnet/decnet/fleet"
+	"github.com/decnet/decnet/fleet/internal/fleettest"
 	"github.com/decnet/decnet/fleet/lan"
 	"github.com/decnet/decnet/services"
 	"github.com/decnet/decnet/services/ftp"
@@ -249,23 +248,13 @@ func apply(t testing.TB, rt *lan.Runtime, f decnet.Fleet) {
 	}
 }
 
-// recorder keeps events.
-type recorder struct {
-	mu     sync.Mutex
-	events []decnet.Event
-}
-
-func (r *recorder) Emit(e decnet.Event) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.events = append(r.events, e)
-}
-
-// of returns the events of a type.
-func (r *recorder) of(kind string) []decnet.Event {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return slices.DeleteFunc(slices.Clone(r.events), func(e decnet.Event) bool { return e.Type != kind })
+// everyFamily is the INI document of a fleet with one decky of each OS family.
+func everyFamily(services string) string {
+	var ini strings.Builder
+	for _, family := range fleet.OSFamilies() {
+		fmt.Fprintf(&ini, "[%s]\nservices = %s\nnmap_os = %s\n", family, services, family)
+	}
+	return ini.String()
 }
 
 // quick is how long the tests let owners of addresses take to answer.
@@ -276,19 +265,6 @@ func start(t testing.TB, reg *services.Registry, opt lan.Options) *lan.Runtime {
 	t.Helper()
 	opt.Probe = quick
 	rt := lan.New(reg, opt)
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- rt.Run(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		select {
-		case err := <-ended:
-			if err != nil {
-				t.Error(err)
-			}
-		case <-time.After(20 * time.Second):
-			t.Error("the runtime does not stop")
-		}
-	})
+	fleettest.Run(t, rt.Run)
 	return rt
 }

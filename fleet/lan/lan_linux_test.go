@@ -17,6 +17,7 @@ import (
 
 	"github.com/decnet/decnet"
 	"github.com/decnet/decnet/fleet"
+	"github.com/decnet/decnet/fleet/internal/fleettest"
 	"github.com/decnet/decnet/fleet/lan"
 )
 
@@ -26,13 +27,9 @@ func TestAnAttackerOnTheLANMeetsMachines(t *testing.T) {
 	needs(t, "curl", "redis-cli", "sshpass", "ssh", "nping")
 	l := newLab(t)
 	reg := registry(t)
-	var seen recorder
+	var seen fleettest.Events
 	rt := start(t, reg, lan.Options{Sink: &seen})
-	var ini strings.Builder
-	for _, family := range fleet.OSFamilies() {
-		fmt.Fprintf(&ini, "[%s]\nservices = ftp, http, redis, ssh\nnmap_os = %s\n", family, family)
-	}
-	f := plan(t, reg, ini.String())
+	f := plan(t, reg, everyFamily("ftp, http, redis, ssh"))
 	apply(t, rt, f)
 	macs, err := fleet.MACs(f)
 	if err != nil {
@@ -90,7 +87,7 @@ func TestAnAttackerOnTheLANMeetsMachines(t *testing.T) {
 		}
 	}
 	passwords := make(map[string]bool)
-	for _, e := range seen.of("auth_attempt") {
+	for _, e := range seen.Of("auth_attempt") {
 		if e.Service == "ssh" && e.Attacker == netip.MustParseAddr(attackerAddr) {
 			passwords[e.Decky+" "+e.Value("username")+" "+e.Value("password")] = true
 		}
@@ -104,7 +101,7 @@ func TestAnAttackerOnTheLANMeetsMachines(t *testing.T) {
 	if err != nil || len(status) != len(f.Deckies) || status[0].State() != fleet.StateUp {
 		t.Errorf("status %+v, %v", status, err)
 	}
-	if blocked := seen.of("egress_blocked"); len(blocked) > 0 {
+	if blocked := seen.Of("egress_blocked"); len(blocked) > 0 {
 		t.Errorf("replies were blocked: %v", blocked)
 	}
 }
@@ -115,7 +112,7 @@ func TestScansAreAnswered(t *testing.T) {
 	needs(t, "nmap")
 	l := newLab(t)
 	reg := registry(t)
-	var seen recorder
+	var seen fleettest.Events
 	apply(t, start(t, reg, lan.Options{Sink: &seen}), plan(t, reg, "[a]\nservices = redis\n"))
 	for scan, reason := range map[string]string{"-sS": "reset", "-sA": "reset", "-sN": "reset", "-sF": "reset", "-sX": "reset", "-sM": "reset", "-sU": "port-unreach"} {
 		out := l.attack(t, "nmap", "-n", "-Pn", "--reason", scan, "-p", "81", "10.99.1.1")
@@ -123,7 +120,7 @@ func TestScansAreAnswered(t *testing.T) {
 			t.Errorf("%s:\n%s", scan, out)
 		}
 	}
-	if blocked := seen.of("egress_blocked"); len(blocked) > 0 {
+	if blocked := seen.Of("egress_blocked"); len(blocked) > 0 {
 		t.Errorf("answers to scans were blocked: %v", blocked)
 	}
 }

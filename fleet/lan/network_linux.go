@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/decnet/decnet"
+	"github.com/decnet/decnet/fleet/internal/egress"
 	"github.com/decnet/decnet/fleet/internal/inprocess"
 )
 
@@ -26,9 +27,11 @@ const builders = 16
 type network struct {
 	opt Options
 
-	// Both belong to the namespace of the process. They are open while there are hosts.
-	home  *os.File
-	links *netlink.Handle
+	// The first two belong to the namespace of the process. All are open while there are
+	// hosts.
+	home     *os.File
+	links    *netlink.Handle
+	reporter *egress.Reporter
 
 	mu    sync.Mutex
 	hosts map[string]*host // by decky
@@ -45,7 +48,12 @@ func (n *network) open() (err error) {
 		}
 	}
 	if n.links == nil {
-		n.links, err = netlink.NewHandle(unix.NETLINK_ROUTE)
+		if n.links, err = netlink.NewHandle(unix.NETLINK_ROUTE); err != nil {
+			return err
+		}
+	}
+	if n.reporter == nil {
+		n.reporter, err = egress.NewReporter(n.opt.Sink, n.opt.Now)
 	}
 	return err
 }
@@ -57,7 +65,10 @@ func (n *network) shut() {
 	if n.links != nil {
 		n.links.Close()
 	}
-	n.home, n.links = nil, nil
+	if n.reporter != nil {
+		n.reporter.Close()
+	}
+	n.home, n.links, n.reporter = nil, nil, nil
 }
 
 func (n *network) path(decky string) (string, error) {

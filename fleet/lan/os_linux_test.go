@@ -15,6 +15,7 @@ import (
 	"github.com/decnet/decnet/fingerprint"
 	"github.com/decnet/decnet/fingerprint/probe"
 	"github.com/decnet/decnet/fleet"
+	"github.com/decnet/decnet/fleet/internal/fleettest"
 	"github.com/decnet/decnet/fleet/lan"
 )
 
@@ -33,13 +34,9 @@ func TestWhatScannersReadOfEachOSFamily(t *testing.T) {
 	needs(t, "nmap", "ping", "curl")
 	l := newLab(t)
 	reg := registry(t)
-	var seen recorder
+	var seen fleettest.Events
 	rt := start(t, reg, lan.Options{Sink: &seen})
-	var ini strings.Builder
-	for _, family := range fleet.OSFamilies() {
-		fmt.Fprintf(&ini, "[%s]\nservices = ftp, http, ssh\nnmap_os = %s\n", family, family)
-	}
-	f := plan6(t, reg, ini.String())
+	f := plan6(t, reg, everyFamily("ftp, http, ssh"))
 	apply(t, rt, f)
 	guesses := l.nmapOS(t, f)
 
@@ -71,7 +68,7 @@ func TestWhatScannersReadOfEachOSFamily(t *testing.T) {
 			}
 		}
 	}
-	if blocked := seen.of("egress_blocked"); len(blocked) > 0 {
+	if blocked := seen.Of("egress_blocked"); len(blocked) > 0 {
 		t.Errorf("answers to scans were blocked: %v", blocked)
 	}
 

@@ -21,6 +21,7 @@ import (
 
 	"github.com/decnet/decnet"
 	"github.com/decnet/decnet/fleet"
+	"github.com/decnet/decnet/fleet/internal/fleettest"
 	"github.com/decnet/decnet/fleet/local"
 	"github.com/decnet/decnet/services"
 )
@@ -147,20 +148,7 @@ func start(t *testing.T, reg *services.Registry, opt local.Options) *local.Runti
 		opt.PortOffset = offset
 	}
 	rt := local.New(reg, opt)
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- rt.Run(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		select {
-		case err := <-ended:
-			if err != nil {
-				t.Error(err)
-			}
-		case <-time.After(30 * time.Second):
-			t.Error("the runtime does not stop")
-		}
-	})
+	fleettest.Run(t, rt.Run)
 	return rt
 }
 
@@ -523,7 +511,6 @@ func TestManyDeckiesStopWithOpenConnections(t *testing.T) {
 	t.Parallel()
 	reg := registry(t)
 	rt := local.New(reg, local.Options{PortOffset: offset})
-	ctx, cancel := context.WithCancel(t.Context())
 	f := plan(t, reg, "127.0.87.1", "[d]\nservices=alpha,beta,mirror,web\namount=40\n")
 	apply(t, rt, f) // before Run: bound, not served
 	status, err := rt.Status(t.Context())
@@ -531,8 +518,7 @@ func TestManyDeckiesStopWithOpenConnections(t *testing.T) {
 		t.Fatalf("status %+v, %v", status, err)
 	}
 	early := dial(t, "127.0.87.40:21700")
-	ended := make(chan error, 1)
-	go func() { ended <- rt.Run(ctx) }()
+	stop := fleettest.Run(t, rt.Run)
 	early.line(t)
 	var conns []client
 	for i := 1; i <= 40; i++ {
@@ -542,18 +528,10 @@ func TestManyDeckiesStopWithOpenConnections(t *testing.T) {
 			conns = append(conns, c)
 		}
 	}
-	if err := rt.Run(ctx); !errors.Is(err, decnet.ErrConflict) {
+	if err := rt.Run(t.Context()); !errors.Is(err, decnet.ErrConflict) {
 		t.Errorf("second Run: %v", err)
 	}
-	cancel()
-	select {
-	case err := <-ended:
-		if err != nil {
-			t.Error(err)
-		}
-	case <-time.After(30 * time.Second):
-		t.Fatal("the runtime does not stop")
-	}
+	stop()
 	for _, c := range conns {
 		if _, err := c.Read(make([]byte, 1)); !errors.Is(err, io.EOF) && !errors.Is(err, syscall.ECONNRESET) {
 			t.Fatalf("open connection after the stop: %v", err)

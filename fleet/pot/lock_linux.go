@@ -31,8 +31,8 @@ const (
 var errUnlocked = errors.New("the holder of the network has ended")
 
 // Hold locks the network of a decky, gives its packets the look of its OS family, and holds
-// it until ctx ends. Then it returns nil. What the lock drops is reported. It gives up all its privileges as soon as the lock is in force,
-// so the lock can no longer be changed from here.
+// it until ctx ends. Then it returns nil. What the lock drops is reported. It gives up all
+// its privileges as soon as the lock is in force, so the lock can no longer be changed from here.
 func Hold(ctx context.Context, p fleet.Persona, opt Options) error {
 	opt = opt.complete()
 	if p.Service != "" {
@@ -42,11 +42,17 @@ func Hold(ctx context.Context, p fleet.Persona, opt Options) error {
 	if err != nil {
 		return err
 	}
-	watch, err := egress.Lock(egress.Options{Decky: p.Decky, Exits: exits, Sink: opt.Sink, Now: time.Now})
+	reporter, err := egress.NewReporter(opt.Sink, time.Now)
 	if err != nil {
 		return fmt.Errorf("egress lock: %w", err)
 	}
-	defer watch.Close()
+	defer reporter.Close()
+	if _, err := reporter.Lock(egress.Options{Decky: p.Decky, Exits: exits}); err != nil {
+		return fmt.Errorf("egress lock: %w", err)
+	}
+	if err := wearMAC(p); err != nil {
+		return fmt.Errorf("hardware address %s: %w", p.MAC, err)
+	}
 	if err := look.Wear(p.OSFamily); err != nil {
 		return fmt.Errorf("look of %s: %w", p.OSFamily, err)
 	}

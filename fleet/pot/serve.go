@@ -49,10 +49,14 @@ func Serve(ctx context.Context, reg *services.Registry, p fleet.Persona, opt Opt
 		return err
 	}
 	defer unlocked()
-	socks := make([]services.Socket, len(p.Ports))
-	for i, port := range p.Ports {
-		if socks[i], err = inprocess.Bind(ctx, port, netip.AddrPortFrom(address(p), port.Number)); err != nil {
-			return err // what is bound ends with the process
+	var socks []services.Socket
+	for _, port := range p.Ports {
+		for _, addr := range p.Binds() {
+			sock, err := inprocess.Bind(ctx, port, netip.AddrPortFrom(addr, port.Number))
+			if err != nil {
+				return err // what is bound ends with the process
+			}
+			socks = append(socks, sock)
 		}
 	}
 	defer func() {
@@ -91,13 +95,4 @@ func newServer(reg *services.Registry, p fleet.Persona, opt Options) (services.S
 		Decky: p.Decky, Identity: id, Sink: opt.Sink, Log: opt.Log.With("service", p.Service),
 		Artifacts: opt.Artifacts, Host: host,
 	}, p.Config)
-}
-
-// address is the one to bind: where there are two it stands for both, and for no other, as
-// the decky has none.
-func address(p fleet.Persona) netip.Addr {
-	if p.Addr6.IsValid() {
-		return netip.IPv6Unspecified()
-	}
-	return p.Addr
 }

@@ -39,6 +39,7 @@ var rules = map[string]rule{
 	"services/internal/keys":     {floor: 1.3},
 	"services/internal/*":        {floor: 1.5},
 	"services/internal/tlshello": {floor: 1.4},
+	"services/ssh/internal/wire": {floor: 1.6},
 	"services/internal/shell":    {floor: 1.5, outside: []string{"mvdan.cc/sh/v3", "github.com/hashicorp/golang-lru/v2"}},
 	"services/internal/login":    {floor: 1.5, outside: []string{"github.com/hashicorp/golang-lru/v2"}},
 	"store/internal/sqlrepo":     {floor: 1.5, outside: []string{"github.com/pressly/goose/v3", "github.com/google/uuid"}},
@@ -84,11 +85,14 @@ var rules = map[string]rule{
 	"fleet/lan":              {floor: 3, outside: []string{"github.com/vishvananda/netlink", "golang.org/x/sync", "golang.org/x/sys"}},
 	"api":                    {floor: 3, outside: []string{"github.com/golang-jwt/jwt/v5", "golang.org/x/crypto", "golang.org/x/time", "github.com/hashicorp/golang-lru/v2", "github.com/google/uuid"}},
 
-	"fleet/pot":     {floor: 3, outside: []string{"golang.org/x/sys"}},
+	"fleet/pot":     {floor: 3, outside: []string{"github.com/mdlayher/netlink", "golang.org/x/sys"}},
 	"cmd/*":         {floor: 4, outside: []string{"github.com/spf13/cobra", "github.com/jedib0t/go-pretty/v6", "golang.org/x/sync", "golang.org/x/sys", "golang.org/x/term", "golang.org/x/crypto"}},
 	"examples/*":    {floor: 4},
 	"test/*":        {floor: 5, outside: []string{"golang.org/x/crypto", "golang.org/x/sys", "golang.org/x/sync"}},
+	"test/figures":  {floor: 5, peers: []string{"internal/mysqltest"}},
 	"internal/arch": {floor: 5},
+
+	"fleet/internal/fleettest": {floor: 5},
 
 	"internal/daemontest": {floor: 5},
 	"internal/enginetest": {floor: 5},

@@ -9,13 +9,17 @@ import (
 	"time"
 )
 
-// The network that NewLAN makes. Nobody has the address of the gateway.
+// The network that NewLAN makes. Nobody has the addresses of the gateway.
 const (
 	Parent       = "lab0" // the interface that decoys are put on
 	Bridge       = "labbr"
 	Subnet       = "10.99.0.0/24"
 	Gateway      = "10.99.0.1"
 	AttackerAddr = "10.99.0.50"
+
+	Subnet6       = "fd99::/64"
+	Gateway6      = "fd99::1"
+	AttackerAddr6 = "fd99::50"
 )
 
 // LAN is a bridge with a cable to Parent and one to an attacker in a network namespace of
@@ -37,7 +41,7 @@ func NewLAN(t testing.TB) LAN {
 		"link add " + Bridge + " type bridge", "link set " + Bridge + " up",
 		"link add " + Parent + " type veth peer name lab0p", "link set lab0p master " + Bridge + " up", "link set " + Parent + " up",
 		"link add att0 netns attacker type veth peer name att0p", "link set att0p master " + Bridge + " up",
-		"-n attacker addr add " + AttackerAddr + "/24 dev att0", "-n attacker link set att0 up", "-n attacker link set lo up",
+		"-n attacker addr add " + AttackerAddr + "/24 dev att0", "-n attacker addr add " + AttackerAddr6 + "/64 dev att0 nodad", "-n attacker link set att0 up", "-n attacker link set lo up",
 	} {
 		ip(t, args)
 	}

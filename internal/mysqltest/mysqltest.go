@@ -45,6 +45,7 @@ type Server struct {
 
 	product product
 	dir     string
+	keep    bool // the data outlives the server
 	args    []string
 	user    []string     // an argument
 	next    atomic.Int64 // numbers databases
@@ -70,6 +71,35 @@ func StartMariaDB(args ...string) (*Server, error) { return start(mariaDB{}, "ro
 // StartMySQL is Start with a server of MySQL.
 func StartMySQL(args ...string) (*Server, error) { return start(mySQL{}, "root", args) }
 
+// StartIn is StartMariaDB with a server whose data is in dir, where it is made unless it is
+// there, and stays.
+func StartIn(dir string, args ...string) (*Server, error) {
+	p := mariaDB{}
+	if err := p.missing(); err != nil {
+		return nil, err
+	}
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{product: p, dir: dir, keep: true, Socket: filepath.Join(dir, "socket"), args: args}
+	if os.Geteuid() == 0 {
+		s.user = []string{"--user=root"}
+	}
+	if err := os.MkdirAll(s.tmp(), 0o700); err != nil {
+		return nil, err
+	}
+	if _, err := os.Stat(s.data()); errors.Is(err, os.ErrNotExist) {
+		if err := s.install(); err != nil {
+			return nil, errors.Join(err, os.RemoveAll(s.data()))
+		}
+	}
+	if s.Port, err = freePort(); err != nil {
+		return nil, err
+	}
+	return s, s.Run()
+}
+
 // start is Start with a server of a user, unless this process is not of root.
 func start(p product, as string, args []string) (*Server, error) {
 	if err := p.missing(); err != nil {
@@ -89,18 +119,26 @@ func start(p product, as string, args []string) (*Server, error) {
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
-	install := p.install(s.data(), s.user...)
-	install.Env = s.env()
-	if out, err := install.CombinedOutput(); err != nil {
-		return nil, errors.Join(fmt.Errorf("%s: %w\n%s", install.Path, err, out), os.RemoveAll(dir))
+	if err = s.install(); err == nil {
+		s.Port, err = freePort()
 	}
-	if s.Port, err = freePort(); err == nil {
+	if err == nil {
 		err = s.Run()
 	}
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
 	return s, nil
+}
+
+// install makes the data of a new server.
+func (s *Server) install() error {
+	cmd := s.product.install(s.data(), s.user...)
+	cmd.Env = s.env()
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: %w\n%s", cmd.Path, err, out)
+	}
+	return nil
 }
 
 func (s *Server) data() string { return filepath.Join(s.dir, "data") }
@@ -192,21 +230,32 @@ func (s *Server) await() error {
 	}
 }
 
+// PID is the process that runs.
+func (s *Server) PID() int { return s.process.Pid }
+
 // Kill ends the server as kill -9 does.
 func (s *Server) Kill() {
 	_ = s.process.Kill() // it may have ended
 	<-s.ended
 }
 
-// Stop ends the server and removes its data. It gives an error with the server's log when
-// that has ended by itself.
+// Stop ends the server and removes its data, unless StartIn made it. It gives an error with
+// the server's log when that has ended by itself.
 func (s *Server) Stop() error {
 	var err error
 	select {
 	case <-s.ended:
 		err = fmt.Errorf("the server ended by itself\n%s", s.log)
 	default:
+		if s.keep {
+			err = s.process.Signal(syscall.SIGTERM)
+			<-s.ended
+			return err
+		}
 		s.Kill()
+	}
+	if s.keep {
+		return err
 	}
 	return errors.Join(err, os.RemoveAll(s.dir))
 }
@@ -241,4 +290,14 @@ func (s *Server) Database(tb testing.TB) string {
 	s.Exec(tb, "CREATE DATABASE "+name)
 	tb.Cleanup(func() { s.Exec(tb, "DROP DATABASE IF EXISTS "+name) })
 	return s.DSN("root", "", name)
+}
+
+// Create makes a database unless there is one of this name.
+func (s *Server) Create(name string) error {
+	db, err := sql.Open("mysql", s.DSN("root", "", ""))
+	if err != nil {
+		return err
+	}
+	_, err = db.Exec("CREATE DATABASE IF NOT EXISTS `" + name + "`")
+	return errors.Join(err, db.Close())
 }

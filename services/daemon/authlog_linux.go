@@ -22,7 +22,7 @@ type authLog struct{ files map[string]*os.File }
 
 func (l *authLog) write(now time.Time, host string, line logLine) {
 	const auth, authpriv, info = 4, 10, 6
-	ours := strings.HasPrefix(line.text, "CMD uid=") && line.tag == "bash" || strings.HasPrefix(line.text, "pam_exec(")
+	ours := strings.HasPrefix(line.text, "pam_exec(")
 	if line.severity > info || ours {
 		return
 	}

@@ -43,6 +43,9 @@ const initName = "systemd"
 // Without daemon=real in cfg it is the zero Container, which stands for the stock image. A
 // setting that only the emulation knows gives an error that wraps decnet.ErrSemantic.
 //
+// It is made for Debian 12 and Ubuntu 22.04. Other distributions have other packages, files and
+// defaults, and Kali another shell.
+//
 // The container has the capabilities that the daemon needs to let people in and make them
 // who they are. It writes to memory alone: 32 MiB each in /root, /home, /tmp, /var and
 // /dev/shm, less elsewhere.
@@ -64,7 +67,7 @@ func Container(service string, cfg services.Config) (services.Container, error) 
 	}
 	const mib = 1 << 20
 	c := services.Container{
-		Context: context, Init: initName,
+		Context: context, Init: initName, Distros: []string{"debian", "ubuntu22"},
 		CapAdd: []string{"AUDIT_WRITE", "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID", "SYS_CHROOT"},
 		Tmpfs: []services.Tmpfs{
 			{Dir: "/tmp", Size: 32 * mib, Exec: true},

@@ -18,11 +18,13 @@
 //     process answers for the name service cache, and sshd finds every name;
 //   - log-ins with keys, hellos, terminals, tunnels and transferred files from the log
 //     of the daemon, which the process receives as the machine's log service;
-//   - commands from a hook of bash, through the same log.
+//   - commands from a hook of bash, which runs the executable for each and waits for it.
+//     What other shells run is seen from the host, by collector/capture.
 //
-// Whoever sends a line is known from the kernel. Its ancestors lead to the daemon of a
-// connection, so that root in the container cannot report an address that is not connected.
-// Neither can it write to the standard output of the first process, which is what the
+// Whoever tells something is known from the kernel. Its ancestors, or the log-in that the
+// kernel says it is of, lead to the daemon of a connection, so that root in the container
+// cannot report an address that is not connected, or a command in the name of another
+// connection. Neither can it write to the standard output of the first process, which is what the
 // container's log has: the process is not dumpable, and /proc shows nothing of it.
 //
 // The root of the container is read-only. What a machine changes is in memory, filled at

@@ -54,11 +54,13 @@ type lab struct {
 	doc *compose.Document
 }
 
-// newLab deploys the fleet of an INI text.
+// newLab deploys the fleet of an INI text. Its deckies claim to be the distributions that
+// they are named after, or else Debian.
 func newLab(t *testing.T, ini string) *lab {
 	t.Helper()
 	l := &lab{Engine: enginetest.Start(t), lan: enginetest.NewLAN(t)}
 	l.ImportBase(t)
+	l.ImportUbuntu(t)
 	reg, err := services.NewRegistry(ssh.Service{}, telnet.Service{})
 	if err != nil {
 		t.Fatal(err)
@@ -67,13 +69,16 @@ func newLab(t *testing.T, ini string) *lab {
 	if err != nil {
 		t.Fatal(err)
 	}
-	general := "[general]\nnet = " + enginetest.Subnet + "\ngw = " + enginetest.Gateway + "\ninterface = " + enginetest.Parent + "\n"
+	general := "[general]\nnet = " + enginetest.Subnet + "\ngw = " + enginetest.Gateway + "\ninterface = " + enginetest.Parent + "\n" +
+		"net6 = " + enginetest.Subnet6 + "\ngw6 = " + enginetest.Gateway6 + "\n"
 	f, err := fleet.FromINI(reg, []byte(general+ini), fleet.Options{Mode: fleet.ModeMACVLAN, Seed: "lab"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i := range f.Deckies {
-		f.Deckies[i].Distro = "debian"
+	for i, d := range f.Deckies {
+		if f.Deckies[i].Distro = "debian"; strings.HasPrefix(d.Name, "ubuntu") {
+			f.Deckies[i].Distro = d.Name
+		}
 	}
 	l.doc, err = compose.New(reg, f, compose.Options{Init: init})
 	if err != nil {
@@ -90,13 +95,14 @@ func newLab(t *testing.T, ini string) *lab {
 	if err := l.doc.WriteFile(filepath.Join(dir, "fleet.yml")); err != nil {
 		t.Fatal(err)
 	}
-	l.Docker(t, "network", "create", "-d", "macvlan", "--subnet", enginetest.Subnet, "--gateway", enginetest.Gateway, "-o", "parent="+enginetest.Parent, "lan")
+	l.Docker(t, "network", "create", "-d", "macvlan", "--subnet", enginetest.Subnet, "--gateway", enginetest.Gateway,
+		"--ipv6", "--subnet", enginetest.Subnet6, "--gateway", enginetest.Gateway6, "-o", "parent="+enginetest.Parent, "lan")
 	for _, name := range slices.Sorted(maps.Keys(l.doc.Project.Services)) {
 		s := l.doc.Project.Services[name]
 		if s.Build == nil {
 			continue
 		}
-		l.Docker(t, "build", "-q", "--network", "none", "--build-arg", "BASE_IMAGE="+enginetest.Base, "-t", s.Image, filepath.Join(dir, s.Build.Context))
+		l.Docker(t, "build", "-q", "--network", "none", "--build-arg", "BASE_IMAGE="+*s.Build.Args["BASE_IMAGE"], "-t", s.Image, filepath.Join(dir, s.Build.Context))
 	}
 	for _, d := range f.Deckies {
 		l.holder(t, d)
@@ -109,7 +115,7 @@ func newLab(t *testing.T, ini string) *lab {
 
 // holder runs a container that has the address of a decky.
 func (l *lab) holder(t *testing.T, d decnet.Decky) {
-	l.Docker(t, "run", "-d", "--name", d.Name, "--hostname", d.Hostname, "--network", "lan", "--ip", d.Addr.String(),
+	l.Docker(t, "run", "-d", "--name", d.Name, "--hostname", d.Hostname, "--network", "lan", "--ip", d.Addr.String(), "--ip6", d.Addr6.String(),
 		"--sysctl", "net.ipv4.ip_unprivileged_port_start=0", enginetest.Base, "sleep", "infinity")
 }
 

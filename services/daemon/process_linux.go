@@ -85,3 +85,16 @@ func parent(pid int) int {
 	n, _ := strconv.Atoi(f[1])
 	return n
 }
+
+// loginSession returns the number that the kernel has given to the log-in a process is of, ""
+// when there is none. pam_loginuid(8) asks for it; children inherit it, and root in the
+// container cannot change it.
+func loginSession(pid int) string {
+	const none = "4294967295"
+	id, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/sessionid")
+	own, err2 := os.ReadFile("/proc/self/sessionid") // that of who started the engine
+	if err != nil || err2 != nil || string(id) == none || bytes.Equal(id, own) {
+		return ""
+	}
+	return string(id)
+}

@@ -48,22 +48,6 @@ func parseLine(raw []byte) logLine {
 	return l
 }
 
-// command returns what the hook of bash tells, "CMD uid=… user=… src=ADDRESS PORT pwd=… cmd=…",
-// and the client that it names, which is not to be trusted.
-func command(text string) (fields []decnet.Field, client string, ok bool) {
-	rest, ok := strings.CutPrefix(text, "CMD uid=")
-	uid, rest, ok2 := strings.Cut(rest, " user=")
-	user, rest, ok3 := strings.Cut(rest, " src=")
-	client, rest, ok4 := strings.Cut(rest, " pwd=")
-	pwd, typed, ok5 := strings.Cut(rest, " cmd=")
-	if !ok || !ok2 || !ok3 || !ok4 || !ok5 {
-		return nil, "", false
-	}
-	return []decnet.Field{
-		decnet.F("command", typed), decnet.F("user", user), decnet.F("uid", uid), decnet.F("pwd", pwd),
-	}, client, true
-}
-
 // sshdLog understands what one sshd writes at LogLevel DEBUG2.
 type sshdLog struct {
 	hello fingerprint.SSHHello

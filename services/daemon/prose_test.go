@@ -4,8 +4,6 @@ import (
 	"encoding/binary"
 	"strings"
 	"testing"
-
-	"github.com/decnet/decnet"
 )
 
 func TestLines(t *testing.T) {
@@ -23,16 +21,6 @@ func TestLines(t *testing.T) {
 		if got := parseLine([]byte(c.raw)); got != c.want {
 			t.Errorf("%q: %+v, want %+v", c.raw, got, c.want)
 		}
-	}
-}
-
-func TestCommandLines(t *testing.T) {
-	fields, client, ok := command("CMD uid=0 user=root src=1.2.3.4 4711 pwd=/root/a b cmd=echo cmd= x\ny")
-	if !ok || client != "1.2.3.4 4711" || fields[0] != decnet.F("command", "echo cmd= x\ny") || fields[3] != decnet.F("pwd", "/root/a b") {
-		t.Errorf("%v %t", fields, ok)
-	}
-	if _, _, ok := command("CMD uid=0 cmd=x"); ok {
-		t.Error("half a line was taken")
 	}
 }
 
@@ -131,7 +119,6 @@ func TestNameCache(t *testing.T) {
 
 func FuzzProse(f *testing.F) {
 	f.Add([]byte("<38>Nov 22 04:10:11 sshd[123]: Failed publickey for x from 1.2.3.4 port 5 ssh2: RSA SHA256:x"))
-	f.Add([]byte("<14>Nov 22 04:10:11 bash[1]: CMD uid=0 user=root src= pwd=/ cmd=x"))
 	f.Add([]byte(`<38>Nov 22 04:10:11 sftp-server[9]: rename old "/a" new "/b"`))
 	f.Add([]byte("<39>Nov 22 04:10:11 sshd[123]: debug2: peer client KEXINIT proposal"))
 	f.Fuzz(func(t *testing.T, raw []byte) {
@@ -139,7 +126,6 @@ func FuzzProse(f *testing.F) {
 		if len(l.text) > len(raw) || l.pid < 0 || l.facility < 0 || l.severity < 0 || l.severity > 7 {
 			t.Errorf("%+v", l)
 		}
-		command(l.text)
 		transfer(l.text)
 		log := sshdLog{peer: true}
 		log.observe(l.text)

@@ -29,6 +29,7 @@ import (
 // realFleet has two deckies, the first with both daemons.
 const realFleet = `[vault]
 ip = 10.99.0.11
+ip6 = fd99::11
 services = ssh, telnet
 [vault.ssh]
 daemon = real
@@ -49,6 +50,15 @@ accept = nobody
 binary = example/hello:1
 exec = /usr/bin/perl /hello.pl "as asked"
 ports = 8080
+[ubuntu22]
+ip = 10.99.0.13
+services = ssh, telnet
+[ubuntu22.ssh]
+daemon = real
+password = letmein
+[ubuntu22.telnet]
+daemon = real
+password = letmein
 `
 
 // helloImage is the image of an operator: a server that answers with its argument.
@@ -60,12 +70,16 @@ while (my $c = $l->accept) { sysread $c, my $request, 4096; print $c "HTTP/1.0 2
 `
 )
 
-const vault, annex = "10.99.0.11", "10.99.0.12"
+const (
+	vault, annex, ubuntu = "10.99.0.11", "10.99.0.12", "10.99.0.13"
+
+	vault6 = "fd99::11"
+)
 
 // TestRealDaemons attacks real daemons on a LAN. Its parts share one deployment.
 func TestRealDaemons(t *testing.T) {
 	l := newLab(t, realFleet)
-	for _, at := range [][2]string{{vault, "22"}, {vault, "23"}, {annex, "22"}} {
+	for _, at := range [][2]string{{vault, "22"}, {vault, "23"}, {annex, "22"}, {ubuntu, "22"}, {ubuntu, "23"}} {
 		l.ready(t, at[0], at[1])
 	}
 	for _, part := range []struct {
@@ -75,14 +89,18 @@ func TestRealDaemons(t *testing.T) {
 		{"ssh log-ins", sshLogins},
 		{"commands", commands},
 		{"transfers", transfers},
+		{"IPv6", overIPv6},
+		{"Ubuntu", onUbuntu},
 		{"telnet", telnetSession},
 		{"brute force", bruteForce},
 		{"two deckies share nothing", nothingShared},
 		{"captured files", capturedFiles},
+		{"other shells", otherShells},
 		{"a custom service is an image", customService},
 		{"as Debian's own sshd", likeDebian},
 		{"TestW18_AnIntruderFindsNothingOfOurs", nothingOfOurs},
 		{"TestW18_AnIntruderCannotForge", noForgery},
+		{"TestW18_CommandsAreOfTheConnectionThatRunsThem", noOtherName},
 		{"TestW17_WhatAnIntruderTakesIsBounded", bounded},
 		{"a restart forgets", forgets},
 	} {
@@ -170,7 +188,7 @@ func transfers(t *testing.T, l *lab) {
 // telnetSession speaks to telnetd with the client of Debian.
 func telnetSession(t *testing.T, l *lab) {
 	const c = "vault-telnet"
-	out := telnetDialogue(t, l, `expect "login: "; send "ghost\r"; expect "assword: "; send "boo\r"; expect "incorrect"
+	out := telnetDialogue(t, l, vault, `expect "login: "; send "ghost\r"; expect "assword: "; send "boo\r"; expect "incorrect"
 expect "login: "; send "root\r"; expect "assword: "; send "letmein\r"; expect "# "
 send "cat /etc/issue.net\r"; expect "# "; send "exit\r"; expect eof
 `)
@@ -187,10 +205,16 @@ send "cat /etc/issue.net\r"; expect "# "; send "exit\r"; expect eof
 }
 
 // telnetDialogue has expect(1) speak to telnetd through the client of Debian.
-func telnetDialogue(t *testing.T, l *lab, text string) string {
+func telnetDialogue(t *testing.T, l *lab, addr, text string) string {
 	t.Helper()
-	script := filepath.Join(t.TempDir(), "telnet.exp")
-	if err := os.WriteFile(script, []byte("set timeout 80\nspawn telnet "+vault+"\n"+text), 0o600); err != nil {
+	return expect(t, l, "spawn telnet "+addr+"\n"+text)
+}
+
+// expect runs a script of expect(1) on the attacker's machine.
+func expect(t *testing.T, l *lab, text string) string {
+	t.Helper()
+	script := filepath.Join(t.TempDir(), "dialogue.exp")
+	if err := os.WriteFile(script, []byte("set timeout 80\n"+text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
@@ -217,10 +241,188 @@ func bruteForce(t *testing.T, l *lab) {
 	for _, p := range []string{"one1", "two2", "three3", "four4"} {
 		l.wait(t, "vault-ssh", "auth_attempt", "username", "root", "password", p, "outcome", "failure")
 	}
-	telnetDialogue(t, l, `expect "login: "; send "root\r"; expect "assword: "; send "one1\r"; expect "incorrect"
+	telnetDialogue(t, l, vault, `expect "login: "; send "root\r"; expect "assword: "; send "one1\r"; expect "incorrect"
 expect "login: "; send "root\r"; expect "assword: "; send "two2\r"; expect "# "; send "exit\r"; expect eof
 `)
 	l.wait(t, "vault-telnet", "auth_attempt", "username", "root", "password", "two2", "outcome", "success")
+}
+
+// overIPv6 attacks the same daemons over IPv6.
+func overIPv6(t *testing.T, l *lab) {
+	if out := l.ssh(t, "letmein", "", "ssh", "-6", "root@"+vault6, "echo $SSH_CLIENT"); !strings.HasPrefix(out, enginetest.AttackerAddr6+" ") {
+		t.Errorf("sshd sees %q", out)
+	}
+	from := []string{"src_ip", enginetest.AttackerAddr6}
+	if e := l.wait(t, "vault-ssh", "connect", from...); e.Value("dst_ip") != vault6 || e.Value("dst_port") != "22" {
+		t.Errorf("%v", e.Fields)
+	}
+	for typ, fields := range map[string][]string{
+		"session": nil, "auth_attempt": {"username", "root", "password", "letmein", "outcome", "success"}, "command": {"command", "echo $SSH_CLIENT"}, "disconnect": nil,
+	} {
+		if e := l.wait(t, "vault-ssh", typ, append(fields, from...)...); e.Attacker.String() != enginetest.AttackerAddr6 {
+			t.Errorf("%+v", e)
+		}
+	}
+	telnetDialogue(t, l, vault6, `expect "login: "; send "six\r"; expect "assword: "; send "boo\r"; expect "incorrect"
+expect "login: "; send "root\r"; expect "assword: "; send "letmein\r"; expect "# "; send "echo of six\r"; expect "# "; send "exit\r"; expect eof
+`)
+	l.wait(t, "vault-telnet", "auth_attempt", append([]string{"username", "six", "password", "boo", "outcome", "failure"}, from...)...)
+	l.wait(t, "vault-telnet", "command", append([]string{"command", "echo of six"}, from...)...)
+}
+
+// onUbuntu attacks the daemons of another distribution.
+func onUbuntu(t *testing.T, l *lab) {
+	if out := l.lan.Attack(t, "nmap", "-Pn", "-n", "-p", "22", "-sV", ubuntu); !regexp.MustCompile(`OpenSSH 8\.9p1 Ubuntu 3`).MatchString(out) {
+		t.Errorf("nmap says\n%s", out)
+	}
+	const c = "ubuntu22-ssh"
+	l.ssh(t, "wrong", "", "ssh", "ghost@"+ubuntu, "id")
+	l.wait(t, c, "auth_attempt", "username", "ghost", "password", "wrong", "outcome", "failure", "src_ip", enginetest.AttackerAddr)
+	if out := l.ssh(t, "letmein", "", "ssh", "root@"+ubuntu, "head -n 1 /etc/os-release"); out != "PRETTY_NAME=\"Ubuntu 22.04 LTS\"\n" && !strings.HasPrefix(out, "PRETTY_NAME=\"Ubuntu 22.04.") {
+		t.Errorf("the machine says %q", out)
+	}
+	l.wait(t, c, "auth_attempt", "username", "root", "password", "letmein", "outcome", "success")
+	e := l.wait(t, c, "session")
+	if e.Decky != "ubuntu22" || len(e.Value("hassh")) != 32 {
+		t.Errorf("%+v", e)
+	}
+	l.wait(t, c, "command", "command", "head -n 1 /etc/os-release", "user", "root", "pwd", "/root")
+	typed := []string{"cd /tmp", "for i in 1 2; do echo $i; done", "exit"}
+	l.ssh(t, "letmein", strings.Join(typed, "\n")+"\n", "ssh", "-tt", "root@"+ubuntu)
+	for _, line := range typed {
+		l.wait(t, c, "command", "command", line)
+	}
+	_, files, seen, stop := l.watched(t, capture.Options{}, capture.Container{Decky: "ubuntu22", Service: "ssh"})
+	defer stop()
+	kept := seen.until(t, func(i int) {
+		l.ssh(t, "letmein", "", "ssh", "root@"+ubuntu, fmt.Sprintf("echo kept > /tmp/kept%d", i))
+	}, "file_captured")
+	if e := kept; e.Attacker.String() != enginetest.AttackerAddr || e.Value("size") != "5" {
+		t.Errorf("%v", e.Fields)
+	} else if f, err := files.Open("ubuntu22", e.Value("stored_as")); err != nil {
+		t.Error(err)
+	} else {
+		f.Close()
+	}
+	telnetDialogue(t, l, ubuntu, `expect "login: "; send "root\r"; expect "assword: "; send "boo\r"; expect "incorrect"
+expect "login: "; send "root\r"; expect "assword: "; send "letmein\r"; expect "# "; send "cat /etc/issue.net\r"; expect "Ubuntu 22.04"; expect "# "; send "exit\r"; expect eof
+`)
+	l.wait(t, "ubuntu22-telnet", "auth_attempt", "username", "root", "password", "boo", "outcome", "failure")
+	l.wait(t, "ubuntu22-telnet", "auth_attempt", "username", "root", "password", "letmein", "outcome", "success")
+	l.wait(t, "ubuntu22-telnet", "command", "command", "cat /etc/issue.net")
+}
+
+// otherShells are those that do not tell what they are given.
+func otherShells(t *testing.T, l *lab) {
+	vaultSSH := capture.Container{Decky: "vault", Service: "ssh"}
+	_, _, seen, stop := l.watched(t, capture.Options{}, vaultSSH)
+	seen.until(t, func(i int) {
+		l.ssh(t, "letmein", "", "ssh", "root@"+vault, fmt.Sprintf("/bin/true probe %d", i))
+	}, "exec")
+	var dialogue strings.Builder
+	dialogue.WriteString("spawn sshpass -p letmein ssh -tt -F none -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null root@" + vault + "\n")
+	for _, line := range []string{
+		"uname -s", "sh", "uname -m", "cd /var; ls -d 'a b' .", "exit", "bash --norc", "id -u", "exit",
+		`perl -e 'system("/usr/bin/id", "-g")'`, `printf '#!/bin/sh -e\nid -Gn\n' > /tmp/s.sh; chmod +x /tmp/s.sh`, "/tmp/s.sh of script", "exit",
+	} {
+		dialogue.WriteString(`expect "# "; send "` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, `$`, `\$`, `[`, `\[`).Replace(line) + `\r"` + "\n")
+	}
+	expect(t, l, dialogue.String()+"expect eof\n")
+	from := func(typ, command string, fields ...string) decnet.Event {
+		t.Helper()
+		e := seen.event(t, typ, append([]string{"command", command, "uid", "0", "src_ip", enginetest.AttackerAddr, "attribution", "pid-chain", "ssh_user", "root"}, fields...)...)
+		if e.Decky != "vault" || e.Service != "ssh" || e.Value("src_port") == "" {
+			t.Errorf("%+v", e)
+		}
+		return e
+	}
+	e := from("command", "uname -m", "shell", "/usr/bin/dash", "exe", "/usr/bin/uname", "argv", `["uname","-m"]`)
+	for _, other := range []decnet.Event{
+		from("command", "ls -d 'a b' .", "shell", "/usr/bin/dash", "pwd", "/var"),
+		from("command", "id -u", "shell", "/usr/bin/bash"),
+		from("exec", "uname -s", "by", "/usr/bin/bash"),
+		from("exec", "/usr/bin/id -g", "by", "/usr/bin/perl"),
+		from("exec", "/tmp/s.sh of script", "exe", "/tmp/s.sh"),
+		from("exec", "id -Gn", "by", "/usr/bin/dash"),
+	} {
+		if other.Value("src_port") != e.Value("src_port") {
+			t.Errorf("%v is another connection than %v", other.Fields, e.Fields)
+		}
+	}
+	l.ssh(t, "letmein", "", "scp", "/etc/hostname", "root@"+vault+":/tmp/by-sftp")
+	from("exec", "/usr/lib/openssh/sftp-server -f AUTH -l INFO")
+	l.ssh(t, "letmein", "", "ssh", "root@"+vault, "usermod -s /bin/sh deploy")
+	l.ssh(t, "s3cret", "", "ssh", "deploy@"+vault, "cd /tmp; true")
+	if e := seen.event(t, "command", "command", "cd /tmp; true"); e.Value("uid") != "1000" || e.Value("shell") != "/usr/bin/dash" || e.Attacker.String() != enginetest.AttackerAddr {
+		t.Errorf("%v", e.Fields)
+	}
+	l.ssh(t, "letmein", "", "ssh", "root@"+vault, "usermod -s /bin/bash deploy")
+	l.Docker(t, "exec", "vault-ssh", "/bin/true", "from the host")
+	l.ssh(t, "letmein", "", "ssh", "root@"+vault, "/bin/true after that")
+	from("exec", "/bin/true after that")
+	stop()
+	scripts := 0
+	for _, e := range seen.events {
+		switch {
+		case e.Value("command") == "/bin/true 'from the host'":
+			t.Errorf("the operator is reported: %v", e.Fields)
+		case e.Type == "capture_failed", strings.Contains(e.Value("exe"), "/usr/lib/systemd/"), strings.Contains(e.Value("exe"), "/ld-linux"):
+			t.Errorf("%s: %v", e.Type, e.Fields)
+		case e.Type == "command" && e.Value("command") == "uname -s":
+			t.Errorf("reported twice: %v", e.Fields)
+		case strings.HasPrefix(e.Value("command"), "/tmp/s.sh"):
+			scripts++
+		}
+	}
+	if scripts != 1 {
+		t.Errorf("the start of a script is reported %d times", scripts)
+	}
+
+	_, _, seen, stop = l.watched(t, capture.Options{Programs: 1}, vaultSSH)
+	defer stop()
+	skipped := seen.until(t, func(int) {
+		l.ssh(t, "letmein", "", "ssh", "root@"+vault, "for i in 1 2 3 4 5 6 7 8; do /bin/true; done")
+	}, "exec_skipped")
+	if e := skipped; e.Value("reason") != "overflow" || e.Value("count") == "" {
+		t.Errorf("%v", e.Fields)
+	}
+}
+
+// noOtherName has root on one connection report commands of another one.
+func noOtherName(t *testing.T, l *lab) {
+	const c, mine, other = "vault-ssh", ": connection a", ": connection b"
+	defer l.session(t, "root", "letmein", other)()
+	port := func(command string) string {
+		e := l.wait(t, c, "command", "command", command)
+		return e.Value("src_port")
+	}
+	b := port(other + sessionEnd)
+	script := mine + `; for p in 1 $(pgrep -f 'connection [b]'); do
+logger -p user.info -t "bash[$p]" -- "CMD uid=0 user=root src=10.99.0.50 ` + b + ` pwd=/ cmd=forged by logger"; done
+export SSH_CLIENT='10.99.0.50 ` + b + ` 22'; /usr/lib/systemd/systemd-acct -- 'forged by hand'
+setsid -f /usr/lib/systemd/systemd-acct -- 'forged by an orphan'; read wait`
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	cmd := l.lan.Attacker(ctx, "sshpass", "-p", "letmein", "ssh", "-F", "none", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "root@"+vault, script)
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { in.Close(); _ = cmd.Wait() }() // how ssh ends is not what is tested
+	a := port(script)
+	for _, text := range []string{"forged by hand", "forged by an orphan"} {
+		if got := port(text); got != a || a == b {
+			t.Errorf("%s is of port %s, where %s did it in the name of %s", text, got, a, b)
+		}
+	}
+	for _, e := range l.events(t, c) {
+		if e.Type == "command" && (e.Value("src_port") == b && e.Value("command") != other+sessionEnd || strings.HasSuffix(e.Value("command"), "cmd=forged by logger")) {
+			t.Errorf("forged: %v", e.Fields)
+		}
+	}
 }
 
 func nothingShared(t *testing.T, l *lab) {
@@ -276,20 +478,46 @@ func (r *recorder) Emit(e decnet.Event) {
 	r.events = append(r.events, e)
 }
 
+// find returns the first event that has all the fields.
+func (r *recorder) find(typ string, fields ...string) (decnet.Event, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	i := slices.IndexFunc(r.events, func(e decnet.Event) bool { return e.Type == typ && has(e, fields) })
+	if i < 0 {
+		return decnet.Event{}, false
+	}
+	return r.events[i], true
+}
+
+// event waits for an event that has all the fields.
+func (r *recorder) event(t *testing.T, typ string, fields ...string) decnet.Event {
+	t.Helper()
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		if e, ok := r.find(typ, fields...); ok {
+			return e
+		}
+	}
+	t.Fatalf("no %s of %q among %+v", typ, fields, r.events)
+	return decnet.Event{}
+}
+
+// until does something again and again until it gives an event: what watches is there then.
+func (r *recorder) until(t *testing.T, do func(i int), typ string) decnet.Event {
+	t.Helper()
+	for i := range 200 {
+		do(i)
+		if e, ok := r.find(typ); ok {
+			return e
+		}
+	}
+	t.Fatalf("no %s among %+v", typ, r.events)
+	return decnet.Event{}
+}
+
 // file waits for the event of a file.
 func (r *recorder) file(t *testing.T, typ, path string) decnet.Event {
 	t.Helper()
-	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
-		r.mu.Lock()
-		i := slices.IndexFunc(r.events, func(e decnet.Event) bool { return e.Type == typ && e.Value("orig_path") == path })
-		if i >= 0 {
-			defer r.mu.Unlock()
-			return r.events[i]
-		}
-		r.mu.Unlock()
-	}
-	t.Fatalf("no %s of %s among %+v", typ, path, r.events)
-	return decnet.Event{}
+	return r.event(t, typ, "orig_path", path)
 }
 
 // pid returns the first process of a container.
@@ -302,12 +530,19 @@ func (l *lab) pid(t *testing.T, container string) int {
 	return n
 }
 
+// sessionEnd is what session adds to a script.
+const sessionEnd = "; echo ready; read wait; exit 0"
+
 // session opens an ssh session on the attacker's machine that runs a script and then lasts
 // until end is called.
 func (l *lab) session(t *testing.T, user, password, script string) (end func()) {
 	t.Helper()
+	at := vault
+	if name, six := strings.CutPrefix(user, "-6 "); six {
+		user, at = name, vault6
+	}
 	cmd := l.lan.Attacker(t.Context(), "sshpass", "-p", password, "ssh", "-F", "none", "-o", "StrictHostKeyChecking=no",
-		"-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR", user+"@"+vault, script+"; echo ready; read wait; exit 0")
+		"-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR", user+"@"+at, script+sessionEnd)
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -328,25 +563,33 @@ func (l *lab) session(t *testing.T, user, password, script string) (end func()) 
 	}
 }
 
-func capturedFiles(t *testing.T, l *lab) {
-	kept := t.TempDir()
-	files, err := quarantine.New(kept, quarantine.Options{})
+// watched watches containers until stop is called.
+func (l *lab) watched(t *testing.T, opt capture.Options, containers ...capture.Container) (dir string, files *quarantine.Dir, seen *recorder, stop func()) {
+	t.Helper()
+	dir = t.TempDir()
+	files, err := quarantine.New(dir, quarantine.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer files.Close()
-	seen := new(recorder)
+	for i, c := range containers {
+		containers[i].PID = l.pid(t, c.Decky+"-"+c.Service)
+	}
+	seen = new(recorder)
 	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
 	done := make(chan error, 1)
-	watched := fixed{{PID: l.pid(t, "vault-ssh"), Decky: "vault", Service: "ssh"}, {PID: l.pid(t, "vault-telnet"), Decky: "vault", Service: "telnet"}}
-	go func() { done <- capture.New(watched, files, seen, capture.Options{MaxFile: 4 << 20}).Run(ctx) }()
-	defer func() {
+	go func() { done <- capture.New(fixed(containers), files, seen, opt).Run(ctx) }()
+	return dir, files, seen, func() {
 		cancel()
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
-	}()
+		files.Close()
+	}
+}
+
+func capturedFiles(t *testing.T, l *lab) {
+	kept, files, seen, stop := l.watched(t, capture.Options{MaxFile: 4 << 20}, capture.Container{Decky: "vault", Service: "ssh"}, capture.Container{Decky: "vault", Service: "telnet"})
+	defer stop()
 	exact := func(path string, content []byte, how string) decnet.Event {
 		t.Helper()
 		e := seen.file(t, "file_captured", path)
@@ -423,6 +666,11 @@ func capturedFiles(t *testing.T, l *lab) {
 		t.Errorf("%v: %s", err, meta)
 	}
 	exact("/dev/shm/gone", []byte("gone\n"), "pid-chain")
+	end6 := l.session(t, "-6 root", "letmein", "echo six > /tmp/of-six")
+	if e := exact("/tmp/of-six", []byte("six\n"), "pid-chain"); e.Attacker.String() != enginetest.AttackerAddr6 || e.Value("src_port") == "" {
+		t.Errorf("%v", e.Fields)
+	}
+	end6()
 	for _, f := range []func(){end, end2, end3} {
 		f()
 	}
@@ -446,7 +694,7 @@ func capturedFiles(t *testing.T, l *lab) {
 	if e := seen.file(t, "file_skipped", "/tmp/large2"); e.Value("reason") != "oversize" || e.Value("size") != "5000000" {
 		t.Errorf("%v", e.Fields)
 	}
-	telnetDialogue(t, l, `expect "login: "; send "root\r"; expect "assword: "; send "letmein\r"; expect "# "
+	telnetDialogue(t, l, vault, `expect "login: "; send "root\r"; expect "assword: "; send "letmein\r"; expect "# "
 send "echo over > /tmp/telnet-file\r"; expect "# "
 for {set i 0} {$i < 400 && ![file exists "`+filepath.Join(kept, "vault", "telnet")+`"]} {incr i} { after 200 }
 send "exit\r"; expect eof
@@ -543,7 +791,8 @@ func noForgery(t *testing.T, l *lab) {
 	l.ssh(t, "letmein", "", "ssh", "root@"+vault, "echo still here")
 	l.wait(t, c, "command", "command", "echo still here")
 	for _, e := range l.events(t, c) {
-		if e.Decky != "vault" || e.Service != "ssh" || e.Type == "forged" || e.Attacker.String() != "10.99.0.50" {
+		if e.Decky != "vault" || e.Service != "ssh" || e.Type == "forged" ||
+			e.Attacker.String() != enginetest.AttackerAddr && e.Attacker.String() != enginetest.AttackerAddr6 {
 			t.Errorf("forged: %s %s %s %v", e.Decky, e.Service, e.Type, e.Fields)
 		}
 		if e.Type == "auth_attempt" && e.Value("method") == "publickey" && e.Value("outcome") == "success" {

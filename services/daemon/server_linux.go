@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"strconv"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -81,6 +79,8 @@ type visit struct {
 	pid   int
 	ended <-chan struct{}
 
+	session string // the log-in session of its processes, "" for not known; under the mu of server
+
 	mu  sync.Mutex
 	log sshdLog
 	in  bool // logged in
@@ -101,7 +101,7 @@ func (s *server) Serve(ctx context.Context, socks []services.Socket) error {
 		return fmt.Errorf("daemon: %w", err)
 	}
 	for path, serve := range map[string]func(context.Context, string) error{
-		logSocket: s.serveLog, cacheSocket: s.serveCache, authSocket: s.serveAuth,
+		logSocket: s.serveLog, commandSocket: s.serveCommands, cacheSocket: s.serveCache, authSocket: s.serveAuth,
 	} {
 		helpers.Go(func() {
 			for ctx.Err() == nil {
@@ -198,33 +198,26 @@ func (s *server) forget(v *visit) {
 const maxGenerations = 64
 
 // visit returns the connection that a process belongs to, and how many generations it is
-// below the daemon; nil when it belongs to none.
+// below the daemon; nil when it belongs to none. One whose ancestors have ended belongs to
+// the connection whose log-in session the kernel says that it is of.
 func (s *server) visit(pid int) (*visit, int) {
+	session := loginSession(pid)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for n := range maxGenerations {
-		if v := s.visits[pid]; v != nil {
+	for p, n := pid, 0; n < maxGenerations && p > 1; p, n = parent(p), n+1 {
+		if v := s.visits[p]; v != nil {
+			if session != "" {
+				v.session = session
+			}
 			return v, n
 		}
-		if pid = parent(pid); pid <= 1 {
-			break
+	}
+	for _, v := range s.visits {
+		if session != "" && v.session == session {
+			return v, maxGenerations
 		}
 	}
 	return nil, 0
-}
-
-// visitFrom returns the connection of a client, given as in SSH_CLIENT: "192.0.2.7 4711". nil
-// when there is none.
-func (s *server) visitFrom(client string) *visit {
-	host, port, _ := strings.Cut(client, " ")
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, v := range s.visits {
-		if from := v.Attacker; from.Addr().String() == host && strconv.Itoa(int(from.Port())) == port {
-			return v
-		}
-	}
-	return nil
 }
 
 // count tells the connection what the daemon has received and sent.

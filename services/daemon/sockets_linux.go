@@ -9,29 +9,27 @@ import (
 	"net"
 	"os"
 	"path"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
 
-	"github.com/decnet/decnet"
+	"golang.org/x/sys/unix"
 )
 
 // The sockets of the machine that the first process serves, where systemd, nscd and
 // systemd-userdbd have theirs.
 const (
-	logSocket   = "/dev/log"
-	cacheSocket = "/run/nscd/socket"
-	authSocket  = "/run/systemd/userdb/io.systemd.DropIn"
+	logSocket     = "/dev/log"
+	commandSocket = "/run/systemd/journal/stdout"
+	cacheSocket   = "/run/nscd/socket"
+	authSocket    = "/run/systemd/userdb/io.systemd.DropIn"
 )
-
-// sftpServer is what sshd has the shell run for the subsystem.
-const sftpServer = "/usr/lib/openssh/sftp-server -f AUTH"
 
 // Limits of what comes over the sockets. Whoever is in can send anything.
 const (
 	maxLogLine  = 72 << 10
 	maxRequest  = 8 << 10
+	maxCommand  = 256 << 10
 	askTimeout  = 5 * time.Second
 	lookEvery   = 2 * time.Second
 	maxAtOnce   = 64
@@ -174,27 +172,10 @@ func sender(oob []byte) int {
 // observe makes events of a line that a process wrote.
 func (s *server) observe(l logLine, pid int) {
 	v, depth := s.visit(pid)
-	var typed []decnet.Field
-	if l.tag == "bash" {
-		fields, client, ok := command(l.text)
-		if !ok {
-			return
-		}
-		if typed = fields; v == nil && l.pid > 0 {
-			v, depth = s.visit(l.pid) // logger has ended already
-		}
-		if v == nil {
-			v = s.visitFrom(client) // and so has the shell that waited for it
-		}
-	}
 	if v == nil {
 		return
 	}
 	switch {
-	case l.tag == "bash":
-		if !strings.HasPrefix(typed[0].Value, sftpServer) { // that one is told as a subsystem
-			v.Emit("command", typed...)
-		}
 	case l.tag == "sshd" && depth <= 1:
 		v.mu.Lock()
 		typ, fields := v.log.observe(l.text)
@@ -212,8 +193,15 @@ func (s *server) observe(l logLine, pid int) {
 	}
 }
 
+// asker is the process at the other end of a stream socket, as the kernel says.
+type asker struct {
+	pid, uid int
+	visit    *visit // that the process belongs to; nil: none
+	depth    int    // generations below the daemon of visit
+}
+
 // serveStream serves a stream socket, at most maxAtOnce askers at a time.
-func serveStream(ctx context.Context, name string, mode os.FileMode, serve func(c *net.UnixConn, pid int)) error {
+func (s *server) serveStream(ctx context.Context, name string, mode os.FileMode, serve func(*net.UnixConn, asker)) error {
 	if err := place(name); err != nil {
 		return err
 	}
@@ -242,51 +230,73 @@ func serveStream(ctx context.Context, name string, mode os.FileMode, serve func(
 			defer func() { <-room }()
 			defer c.Close()
 			_ = c.SetDeadline(time.Now().Add(askTimeout)) // a socket that takes none is closed by its peer
-			if pid := asker(c); pid > 0 {
-				serve(c, pid)
+			if a, ok := s.asker(c); ok {
+				serve(c, a)
 			}
 		})
 	}
 }
 
-// asker returns the process at the other end, as the kernel says.
-func asker(c *net.UnixConn) int {
+// asker finds out who is at the other end. A process that has ended belongs to no
+// connection: another one could have its number by now.
+func (s *server) asker(c *net.UnixConn) (asker, bool) {
 	raw, err := c.SyscallConn()
 	if err != nil {
-		return 0
+		return asker{}, false
 	}
-	pid := 0
-	_ = raw.Control(func(fd uintptr) {
-		if cred, err := syscall.GetsockoptUcred(int(fd), syscall.SOL_SOCKET, syscall.SO_PEERCRED); err == nil {
-			pid = int(cred.Pid)
+	var cred *syscall.Ucred
+	var credErr, fdErr error
+	var pidfd int
+	err = raw.Control(func(fd uintptr) {
+		if cred, credErr = syscall.GetsockoptUcred(int(fd), syscall.SOL_SOCKET, syscall.SO_PEERCRED); credErr == nil {
+			pidfd, fdErr = peer(int(fd), int(cred.Pid))
 		}
 	})
-	return pid
+	if err != nil || credErr != nil || cred.Pid <= 0 {
+		return asker{}, false
+	}
+	a := asker{pid: int(cred.Pid), uid: int(cred.Uid)}
+	if fdErr != nil {
+		return a, true
+	}
+	defer syscall.Close(pidfd)
+	v, depth := s.visit(a.pid)
+	if n, err := unix.Poll([]unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}}, 0); err == nil && n == 0 { // it is still there
+		a.visit, a.depth = v, depth
+	}
+	return a, true
+}
+
+// peer returns a descriptor of the process at the other end of a socket.
+func peer(socket, pid int) (pidfd int, err error) {
+	const peerPIDFD = 77 // SO_PEERPIDFD, Linux 6.5 and later
+	pidfd, err = syscall.GetsockoptInt(socket, syscall.SOL_SOCKET, peerPIDFD)
+	if errors.Is(err, syscall.ENOPROTOOPT) {
+		return unix.PidfdOpen(pid, 0)
+	}
+	return pidfd, err
 }
 
 // serveCache is the name service cache. It knows nothing, except towards a daemon whose
 // client has not logged in: for that one every name is an account, so that the password
 // which goes with it is asked for.
 func (s *server) serveCache(ctx context.Context, name string) error {
-	return serveStream(ctx, name, publicMode, func(c *net.UnixConn, pid int) {
+	return s.serveStream(ctx, name, publicMode, func(c *net.UnixConn, a asker) {
 		typ, user, err := question(c)
 		if err != nil {
 			return
 		}
-		s.mu.Lock()
-		v := s.visits[pid]
-		s.mu.Unlock()
 		answer := notCached()
-		if typ == passwdByName && v != nil && !v.loggedIn() && plausible.MatchString(user) {
+		if typ == passwdByName && a.visit != nil && a.depth == 0 && !a.visit.loggedIn() && plausible.MatchString(user) {
 			passwd, err := os.ReadFile("/etc/passwd")
 			if err != nil {
 				return
 			}
-			a, known := accountOf(string(passwd), user)
+			found, known := accountOf(string(passwd), user)
 			if !known {
-				a = stranger(user)
+				found = stranger(user)
 			}
-			answer = a.answer()
+			answer = found.answer()
 		} else if typ != passwdByName && typ > 3 {
 			return // it asks for the memory of the cache
 		}
@@ -304,13 +314,13 @@ type request struct {
 
 // serveAuth hears of every password and says whether a wrong one is let in.
 func (s *server) serveAuth(ctx context.Context, name string) error {
-	return serveStream(ctx, name, authMode, func(c *net.UnixConn, pid int) {
+	return s.serveStream(ctx, name, authMode, func(c *net.UnixConn, a asker) {
 		var r request
 		if json.NewDecoder(io.LimitReader(c, maxRequest)).Decode(&r) != nil {
 			return
 		}
 		answer := byte(0)
-		if v, _ := s.visit(pid); v != nil && s.judge(v, r) {
+		if a.visit != nil && s.judge(a.visit, r) {
 			answer = 1
 		}
 		_, _ = c.Write([]byte{answer}) // who has hung up is not let in
@@ -343,18 +353,24 @@ func Ask(user, service string, password io.Reader, failed bool) (in bool, err er
 	if n := len(text); n > 0 && text[n-1] == 0 {
 		text = text[:n-1] // pam_exec(8) ends it so
 	}
-	c, err := net.DialTimeout("unix", authSocket, askTimeout)
+	answer, err := ask(authSocket, request{user, text, service, failed})
+	return err == nil && answer == 1, err
+}
+
+// ask sends v to a socket of the first process, and returns its answer of one byte.
+func ask(socket string, v any) (byte, error) {
+	c, err := net.DialTimeout("unix", socket, askTimeout)
 	if err != nil {
-		return false, err
+		return 0, err
 	}
 	defer c.Close()
 	if err := c.SetDeadline(time.Now().Add(askTimeout)); err != nil {
-		return false, err
+		return 0, err
 	}
-	if err := json.NewEncoder(c).Encode(request{user, text, service, failed}); err != nil {
-		return false, err
+	if err := json.NewEncoder(c).Encode(v); err != nil {
+		return 0, err
 	}
 	var answer [1]byte
 	_, err = io.ReadFull(c, answer[:])
-	return err == nil && answer[0] == 1, err
+	return answer[0], err
 }

@@ -28,7 +28,7 @@ type bait struct {
 }
 
 // baitTree returns the files of the decky before anybody changes them.
-func baitTree(id services.Identity) (*tree, error) {
+func baitTree(id services.Identity) *tree {
 	r := id.Rand("ftp bait")
 	b := &bait{
 		id:     id,
@@ -65,7 +65,7 @@ func (b *bait) at(days int) time.Time {
 	return anchor.Add(-b.age - time.Duration(days)*24*time.Hour - time.Duration(b.r.IntN(86400))*time.Second)
 }
 
-func (b *bait) tree() (*tree, error) {
+func (b *bait) tree() *tree {
 	guest := 105 + b.r.IntN(20)
 	t := &tree{guestUID: guest, guestGID: guest + 2 + b.r.IntN(6), nodes: make(map[string]*node)}
 	dir := func(p string, mode uint16, uid int, when time.Time) {
@@ -77,10 +77,7 @@ func (b *bait) tree() (*tree, error) {
 	dumped := b.at(1)
 	configured := b.at(90)
 	config, dump := b.config(), b.dump(dumped)
-	archive, err := b.archive(config, configured, dumped)
-	if err != nil {
-		return nil, fmt.Errorf("ftp: bait: %w", err)
-	}
+	archive := b.archive(config, configured, dumped)
 	backups := "/" + pick(b.r, "backup", "backups", "bak", "old")
 	dir("/", 0o755, localUID, dumped)
 	dir(backups, 0o755, localUID, dumped)
@@ -91,7 +88,7 @@ func (b *bait) tree() (*tree, error) {
 	file(backups+"/"+b.app+"-"+dumped.Format("2006-01-02")+".tar.gz", archive, dumped)
 	file(backups+"/"+pick(b.r, b.app+".sql", "db_dump.sql", b.app+"_prod.sql", "dump-"+dumped.Format("20060102")+".sql"), dump, dumped)
 	file("/pub/README", []byte("Files for "+b.id.FQDN()+" only. Drop deliveries in /upload.\n"), b.at(200))
-	return t, nil
+	return t
 }
 
 func (b *bait) config() []byte {
@@ -182,8 +179,15 @@ INSERT INTO `+"`users`"+` VALUES `, b.dbHost, b.app)
 	return out.Bytes()
 }
 
+// check takes the errors of an archive in memory, which has none.
+func check(err error) {
+	if err != nil {
+		panic(err)
+	}
+}
+
 // archive returns a gzip-compressed tar file of the application's directory.
-func (b *bait) archive(config []byte, configured, made time.Time) ([]byte, error) {
+func (b *bait) archive(config []byte, configured, made time.Time) []byte {
 	root := path.Join("var/www", b.app)
 	files := []struct {
 		name    string
@@ -203,18 +207,11 @@ func (b *bait) archive(config []byte, configured, made time.Time) ([]byte, error
 			Name: path.Join(root, f.name), Mode: 0o644, Size: int64(len(f.content)), ModTime: configured,
 			Uname: "root", Gname: b.id.Release().WebUser, Format: tar.FormatGNU,
 		}
-		if err := w.WriteHeader(h); err != nil {
-			return nil, err
-		}
-		if _, err := w.Write(f.content); err != nil {
-			return nil, err
-		}
+		check(w.WriteHeader(h))
+		_, err := w.Write(f.content)
+		check(err)
 	}
-	if err := w.Close(); err != nil {
-		return nil, err
-	}
-	if err := zip.Close(); err != nil {
-		return nil, err
-	}
-	return out.Bytes(), nil
+	check(w.Close())
+	check(zip.Close())
+	return out.Bytes()
 }

@@ -142,13 +142,14 @@ func dialogueServer(t *testing.T) *server {
 	}
 	srv.pause = func(context.Context, time.Duration) {}
 	when := time.Date(2024, 3, 4, 5, 6, 0, 0, time.UTC)
-	srv.base = &tree{guestUID: 105, guestGID: 107, nodes: map[string]*node{
+	base := &tree{guestUID: 105, guestGID: 107, nodes: map[string]*node{
 		"/":           {dir: true, mode: 0o755, uid: localUID, gid: localUID, size: 4096, mtime: when},
 		"/upload":     {dir: true, mode: 0o777, size: 4096, mtime: when},
 		"/pub":        {dir: true, mode: 0o755, size: 4096, mtime: when},
 		"/pub/README": {mode: 0o644, size: 6, mtime: when, content: []byte("hello\n")},
 		"/plain.txt":  {mode: 0o644, uid: localUID, gid: localUID, size: 21, mtime: when, content: []byte("hello world\nline two\n")},
 	}}
+	srv.base = func() *tree { return base }
 	return srv
 }
 
@@ -230,7 +231,7 @@ func startVsftpd(t *testing.T) string {
 	}
 	check(os.Chmod(dir, 0o755))
 	srv := filepath.Join(dir, "srv")
-	base := dialogueServer(t).base
+	base := dialogueServer(t).base()
 	for _, p := range []string{"/", "/upload", "/pub", "/pub/README", "/plain.txt"} {
 		n := base.nodes[p]
 		if n.dir {

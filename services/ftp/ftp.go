@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -60,7 +61,7 @@ type server struct {
 	write   bool
 	pasvMin int
 	pasvMax int
-	base    *tree
+	base    func() *tree // made when somebody logs in
 	trees   *lru.Cache[netip.Addr, *tree]
 	clients atomic.Int64
 	data    chan struct{} // one element for each data connection that is open or awaited
@@ -103,10 +104,7 @@ func (s Service) server(env services.Env, cfg services.Config) (*server, error) 
 	if strings.ContainsAny(banner+cfg["version"], "\r\n") {
 		return nil, fmt.Errorf("ftp: banner and version are one line each: %w", decnet.ErrSemantic)
 	}
-	base, err := baitTree(env.Identity)
-	if err != nil {
-		return nil, err
-	}
+	id := env.Identity
 	trees, err := lru.New[netip.Addr, *tree](maxTrees)
 	if err != nil {
 		return nil, err
@@ -120,7 +118,7 @@ func (s Service) server(env services.Env, cfg services.Config) (*server, error) 
 		write:   cfg.Bool("writable"),
 		pasvMin: cfg.Int("pasv_min"),
 		pasvMax: cfg.Int("pasv_max"),
-		base:    base,
+		base:    sync.OnceValue(func() *tree { return baitTree(id) }),
 		trees:   trees,
 		data:    make(chan struct{}, env.Limits.Conns),
 		pause:   pause,
@@ -137,7 +135,7 @@ func (s *server) treeOf(addr netip.Addr) *tree {
 	if t, ok := s.trees.Get(addr); ok {
 		return t
 	}
-	t := s.base.clone()
+	t := s.base().clone()
 	if first, ok, _ := s.trees.PeekOrAdd(addr, t); ok {
 		return first // another session of the attacker was faster
 	}

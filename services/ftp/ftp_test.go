@@ -157,11 +157,7 @@ func (f storeFunc) Store(ctx context.Context, decky, service, name string, r io.
 
 func TestWhatAttackersAddIsBounded(t *testing.T) {
 	t.Parallel()
-	b, err := baitTree(servicetest.Identity(1))
-	if err != nil {
-		t.Fatal(err)
-	}
-	tr := b.clone()
+	tr := baitTree(servicetest.Identity(1)).clone()
 	made := 0
 	for i := range 2 * maxNodes {
 		p := fmt.Sprintf("/f%d", i)
@@ -327,10 +323,7 @@ func TestFailedLoginsWait(t *testing.T) {
 
 func TestBaitAgreesWithItself(t *testing.T) {
 	t.Parallel()
-	b, err := baitTree(servicetest.Identity(3))
-	if err != nil {
-		t.Fatal(err)
-	}
+	b := baitTree(servicetest.Identity(3))
 	var archive, sql, ini int
 	for p, n := range b.nodes {
 		switch {
@@ -506,14 +499,7 @@ func TestW44_DeckiesHaveBaitOfTheirOwn(t *testing.T) {
 	seen := map[string]string{}
 	for n := range byte(20) {
 		id := servicetest.Identity(n)
-		b, err := baitTree(id)
-		if err != nil {
-			t.Fatal(err)
-		}
-		again, err := baitTree(id)
-		if err != nil {
-			t.Fatal(err)
-		}
+		b, again := baitTree(id), baitTree(id)
 		for p, node := range b.nodes {
 			if !bytes.Equal(node.content, again.nodes[p].content) {
 				t.Errorf("decky %d has another %s after a restart", n, p)
@@ -554,13 +540,10 @@ func FuzzDispatch(f *testing.F) {
 		f.Add(s)
 	}
 	f.Add("USER ftp\nPASS x\nSITE CHMOD 777777777 x\nRNFR /\nRNTO /upload/x\nMDTM 20200101000000 \nLIST -{{{*\nSTAT {a,{b,*}*}\n")
-	base, err := baitTree(services.Identity{})
-	if err != nil {
-		f.Fatal(err)
-	}
+	base := baitTree(services.Identity{})
 	f.Fuzz(func(t *testing.T, script string) {
 		srv := dialogueServer(t)
-		srv.base = base
+		srv.base = func() *tree { return base }
 		srv.policy.accept = "any"
 		env := srv.env
 		c := &session{srv: srv, ctx: t.Context(), cwd: "/", umask: 0o077, out: bufio.NewWriter(io.Discard)}

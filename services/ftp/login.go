@@ -123,7 +123,7 @@ func (c *session) enter(guest bool) {
 	c.uid, c.gid = localUID, localUID
 	if guest {
 		c.name = "ftp"
-		c.uid, c.gid = c.srv.base.guestUID, c.srv.base.guestGID
+		c.uid, c.gid = c.files.guestUID, c.files.guestGID
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/decnet/decnet"
+	"github.com/decnet/decnet/internal/mysqltest"
 	"github.com/decnet/decnet/store"
 	"github.com/decnet/decnet/store/mysql"
 )
@@ -169,6 +170,46 @@ func TestKilledConnections(t *testing.T) {
 	writing.Wait()
 	verifyNumbered(t, db, int(n.Load()))
 	t.Logf("%d records, %d connections killed", n.Load(), killed)
+}
+
+// TestIdleConnections: connections that the server has closed because nobody used them are
+// replaced, and nobody notices.
+func TestIdleConnections(t *testing.T) {
+	t.Parallel()
+	if server == nil {
+		t.Skip(mysqltest.ErrMissing)
+	}
+	own, err := mysqltest.Start("--innodb-buffer-pool-size=16M", "--wait-timeout=10")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := own.Stop(); err != nil {
+			t.Error(err)
+		}
+	}()
+	own.Exec(t, "CREATE DATABASE decnet")
+	db := open(t, own.DSN("root", "", "decnet"))
+	defer db.Close()
+	use := func(n int) {
+		t.Helper()
+		if _, err := db.Ingest(t.Context(), numbered(int64(n-1), 1)); err != nil {
+			t.Errorf("batch %d: %v", n, err)
+		}
+		if got, err := db.CountRecords(t.Context(), store.Filter{Search: "service:ssh"}); err != nil || got != n {
+			t.Errorf("%d records, %v, want %d", got, err, n)
+		}
+	}
+	use(1)
+	direct := raw(t, own.DSN("root", "", ""))
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for left := 1; left > 0; <-tick.C {
+		if err := direct.QueryRowContext(t.Context(), "SELECT COUNT(*) FROM ("+connections()+") open", "decnet").Scan(&left); err != nil {
+			t.Fatal(err)
+		}
+	}
+	use(2)
 }
 
 // connections asks for the IDs of the connections to a database. MySQL's list of processes has

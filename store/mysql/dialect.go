@@ -71,6 +71,8 @@ const (
 	errUnknownDatabase    = 1049
 	errNoTable            = 1146
 	errTooManyConnections = 1040
+	errTooManyOfUser      = 1203 // by max_user_connections of the server
+	errUserLimit          = 1226 // by that of the account
 	errHostDenied         = 1130
 )
 

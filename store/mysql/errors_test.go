@@ -70,7 +70,8 @@ func TestOpenErrors(t *testing.T) {
 		t.Fatal(err)
 	}
 	server.Exec(t, "CREATE USER IF NOT EXISTS nobody IDENTIFIED BY 'hunter2'", "CREATE USER IF NOT EXISTS reader IDENTIFIED BY 'hunter2'",
-		"GRANT SELECT ON "+d.Database+".* TO reader")
+		"GRANT SELECT ON "+d.Database+".* TO reader", "CREATE USER IF NOT EXISTS few IDENTIFIED BY 'hunter2' WITH MAX_USER_CONNECTIONS 1",
+		"GRANT ALL ON "+d.Database+".* TO few")
 	foreign := database(t)
 	run(t, raw(t, foreign), "CREATE TABLE logs (id INTEGER)")
 	newer := database(t)
@@ -86,11 +87,12 @@ func TestOpenErrors(t *testing.T) {
 		"wrong password": {dsn: server.DSN("nobody", "hunter2 not", d.Database), says: "the server refuses the user or the password"},
 		"no rights":      {dsn: server.DSN("nobody", "hunter2", d.Database), says: "the user may not use the database"},
 		"only reading":   {dsn: server.DSN("reader", "hunter2", d.Database), says: "the user lacks rights"},
+		"few":            {dsn: server.DSN("few", "hunter2", d.Database), says: "the server has no connection left"},
 		"no database":    {dsn: server.DSN("root", "", "nowhere"), says: "there is no such database, create it first"},
 		"no server":      {dsn: "mysql://u:hunter2@127.0.0.1:1/d", says: "the server cannot be reached"},
 		"no socket":      {dsn: "u:hunter2@unix(/nowhere/socket)/d", says: "the server cannot be reached"},
 		"foreign":        {dsn: foreign, says: "the database belongs to another program", kind: decnet.ErrSemantic},
-		"newer":          {dsn: newer, says: "schema version 999 and this program knows up to 2, use a newer one", kind: decnet.ErrSemantic},
+		"newer":          {dsn: newer, says: "schema version 999 and this program knows up to 3, use a newer one", kind: decnet.ErrSemantic},
 	} {
 		place, err := mysql.ParseDSN(c.dsn)
 		if err != nil {

@@ -84,7 +84,7 @@ func (d DSN) wrap(ctx context.Context, op string, err error) error {
 		what = "the user may not use the database"
 	case errUnknownDatabase:
 		what = "there is no such database, create it first"
-	case errTooManyConnections:
+	case errTooManyConnections, errTooManyOfUser, errUserLimit:
 		what = "the server has no connection left"
 	case errHostDenied:
 		what = "the server refuses connections from here"

@@ -82,7 +82,7 @@ func TestOpenErrors(t *testing.T) {
 		{"folder", "not a regular file", nil},
 		{"text", "not an SQLite file", nil},
 		{"foreign", "belongs to another program", decnet.ErrSemantic},
-		{"newer", "schema version 999 and this program knows up to 2", decnet.ErrSemantic},
+		{"newer", "schema version 999 and this program knows up to 3", decnet.ErrSemantic},
 	} {
 		path := filepath.Join(dir, c.name)
 		before, _ := os.ReadFile(path)

@@ -59,8 +59,12 @@ func TestPlans(t *testing.T) {
 		uses string
 	}{
 		{"count of all", store.Filter{}, "SCAN totals"},
-		{"count of a service", store.Filter{Search: "service:ssh"}, "USING COVERING INDEX records_service (service=?)"},
-		{"count of a time range", store.Filter{Start: at}, "USING COVERING INDEX records_time (time>?)"},
+		{"count of a service", store.Filter{Search: "service:ssh"}, "SEARCH tallies USING PRIMARY KEY"},
+		{"count of an event of a service", store.Filter{Search: "service:ssh event:x"}, "SEARCH tallies USING PRIMARY KEY"},
+		{"count of an attacker", store.Filter{Search: "attacker:::1"}, "USING COVERING INDEX records_attacker (attacker=?)"},
+		{"count of a time range", store.Filter{Start: at}, "SEARCH records USING COVERING INDEX records_time (time>? AND time<?)\nUNION ALL\n" +
+			"SEARCH tallies USING PRIMARY KEY (kind=? AND value=? AND second=? AND span=? AND start>? AND start<?)\nUNION ALL\n" +
+			"SEARCH tallies USING PRIMARY KEY (kind=? AND value=? AND second=? AND span=? AND start>?)"},
 	} {
 		text, args, err := sqlrepo.CountQuery(dialect{}, c.f)
 		if err != nil {
@@ -131,7 +135,8 @@ func TestPlans(t *testing.T) {
 			t.Errorf("%s: want %q and no sorting, got\n%s", c.name, c.uses, got)
 		}
 	}
-	if got := explained(histogram, args); !strings.Contains(got, "USING COVERING INDEX records_time (time>?)") {
+	if got := explained(histogram, args); !strings.Contains(got, "SEARCH records USING COVERING INDEX records_time (time>? AND time<?)") ||
+		!strings.Contains(got, "SEARCH tallies USING PRIMARY KEY (kind=? AND value=? AND second=? AND span=? AND start>?)") {
 		t.Errorf("histogram: %s", got)
 	}
 }

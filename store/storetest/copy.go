@@ -159,6 +159,7 @@ func testCopy(t *testing.T, from, to store.Repository) {
 	wantError(t, err, decnet.ErrSemantic)
 	noError(t, target.EndImport(ctx))
 	WantSame(t, to, from)
+	WantCounts(t, to)
 
 	next := ingest(t, to, event(5000, "d", "ssh", "x", alice))[0]
 	equal(t, "the next ID", next.ID, 1201)

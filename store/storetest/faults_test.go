@@ -127,6 +127,15 @@ func (f faulty) PurgeOldest(ctx context.Context, n int) (store.Purged, error) {
 	return f.Repository.PurgeOldest(ctx, n)
 }
 
+// CountRecords waits for a purge in one step, of which nobody sees a part.
+func (f faulty) CountRecords(ctx context.Context, filter store.Filter) (int, error) {
+	if f.fault == "purge in one step" {
+		f.writing.Lock()
+		defer f.writing.Unlock()
+	}
+	return f.Repository.CountRecords(ctx, filter)
+}
+
 func (f faulty) Purge(ctx context.Context, before time.Time) (store.Purged, error) {
 	if f.fault == "purge in one step" {
 		f.writing.Lock()

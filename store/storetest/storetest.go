@@ -41,6 +41,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Repository) {
 		{"Records/Search", testSearch},
 		{"Records/SearchAgreesWithMatcher", testMatcher},
 		{"Records/Histogram", testHistogram},
+		{"Records/Counts", testCounts},
 		{"Records/Cursor", testCursor},
 		{"Records/Atomic", testAtomic},
 		{"Records/Rejected", testRejected},

@@ -132,6 +132,12 @@ func (p *place) ini(services ...string) string {
 	for i, s := range services {
 		text += fmt.Sprintf("[decoy-%02d]\nip = 10.99.0.%d\nservices = %s\n", i+1, 11+i, s)
 	}
+	return p.file(text)
+}
+
+// file writes a configuration file.
+func (p *place) file(text string) string {
+	p.t.Helper()
 	path := filepath.Join(p.dir, "fleet.ini")
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		p.t.Fatal(err)
@@ -545,7 +551,7 @@ func TestW27_KilledInTheMiddle(t *testing.T) {
 		}
 		// Nobody waits for the lease of a process that is gone.
 		if i%2 == 1 {
-			p.succeed("deploy", "--config", config)
+			p.succeed("deploy", "--config", config, "--as-planned")
 			p.isUp("decoy-01 redis; decoy-02 http; decoy-03 ftp")
 		}
 	}

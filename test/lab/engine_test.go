@@ -2,7 +2,9 @@ package lab
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -10,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/decnet/decnet/internal/daemontest"
@@ -97,6 +100,57 @@ id -u`)
 	}
 }
 
+// collect runs decnetd collect alone, which keeps the file that an intruder leaves in a real
+// daemon.
+func collect(t *testing.T, lan enginetest.LAN, dir string) {
+	cmd := exec.Command(binaries.decnetd, "collect", "--data", dir)
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd.Stderr = os.Stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := errors.Join(cmd.Process.Signal(syscall.SIGTERM), cmd.Wait()); err != nil {
+			t.Errorf("decnetd collect: %v", err)
+		}
+	}()
+	for lines := bufio.NewScanner(stdout); lines.Scan() && lines.Text() != "decnetd: ready"; {
+	}
+	var found []byte
+	n := 0
+	daemontest.WaitFor(t, "the file that ssh dropped while decnetd collect ran", func() bool {
+		// The container may not be watched yet.
+		n++
+		lan.Attack(t, "sshpass", "-p", "hunter22", "ssh", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null",
+			"-o", "PreferredAuthentications=password", "root@"+gate, fmt.Sprintf("echo collected %d > /tmp/collected", n))
+		records, err := os.ReadFile(filepath.Join(dir, "decnet.json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range bytes.Lines(records) {
+			if bytes.Contains(line, []byte(`"file_captured"`)) && bytes.Contains(line, []byte("/tmp/collected")) {
+				found = line
+			}
+		}
+		return found != nil
+	})
+	var record struct {
+		Decky    string
+		Attacker string `json:"attacker_ip"`
+		Fields   map[string]string
+	}
+	if err := json.Unmarshal(found, &record); err != nil || record.Decky != "gate" || record.Attacker != enginetest.AttackerAddr {
+		t.Errorf("%v: %s", err, found)
+	}
+	content, err := os.ReadFile(filepath.Join(dir, "artifacts", "gate", "ssh", record.Fields["stored_as"]))
+	if err != nil || !strings.HasPrefix(string(content), "collected ") {
+		t.Errorf("kept is %q, %v", content, err)
+	}
+}
+
 // TestWithEngine attacks five deckies in containers, changes them while they run, and takes
 // them down.
 func TestWithEngine(t *testing.T) {
@@ -148,8 +202,11 @@ func TestWithEngine(t *testing.T) {
 			t.Errorf("status: %s", out)
 		}
 	})
-	t.Run("teardown", func(t *testing.T) {
+	t.Run("collect", func(t *testing.T) {
 		d.Stop(t)
+		collect(t, lan, dir)
+	})
+	t.Run("teardown", func(t *testing.T) {
 		command(t, "teardown", "--data", dir, "--all")
 		daemontest.WaitFor(t, "the host as it was before", func() bool { return host(t, engine) == before })
 		if left, err := os.ReadDir("/run/netns"); err != nil || len(left) != 1 {

@@ -2,8 +2,9 @@
 // nftables so that nothing but replies leaves, and makes an event of every packet that
 // wanted to.
 //
-//	watch, err := egress.Lock(egress.Options{Decky: "web", Exits: exits, Sink: sink})
-//	defer watch.Close()
+//	reporter, err := egress.NewReporter(sink, time.Now)
+//	defer reporter.Close()
+//	watch, err := reporter.Lock(egress.Options{Decky: "web", Exits: exits})
 //
 // The lock belongs to the namespace: it stays when the watch is closed and when the
 // process ends, by kill -9 too, and goes with the namespace alone. Taking it away takes

@@ -20,6 +20,7 @@ import (
 	"github.com/decnet/decnet"
 	"github.com/decnet/decnet/fleet"
 	"github.com/decnet/decnet/fleet/internal/egress"
+	"github.com/decnet/decnet/fleet/internal/fleettest"
 	"github.com/decnet/decnet/internal/enginetest"
 )
 
@@ -113,38 +114,34 @@ func within(t *testing.T, namespace string, f func()) {
 }
 
 // recorder keeps events.
-type recorder struct {
-	mu     sync.Mutex
-	events []decnet.Event
-}
-
-func (r *recorder) Emit(e decnet.Event) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.events = append(r.events, e)
-}
+type recorder struct{ fleettest.Events }
 
 // of returns what was refused of a protocol to an address and port; "" is any.
 func (r *recorder) of(protocol, addr, port string) []decnet.Event {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return slices.DeleteFunc(slices.Clone(r.events), func(e decnet.Event) bool {
-		return e.Type != "egress_blocked" || e.Service != "egress" || e.Decky != "web" ||
+	return slices.DeleteFunc(r.Of("egress_blocked"), func(e decnet.Event) bool {
+		return e.Service != "egress" || e.Decky != "web" ||
 			e.Value("protocol") != protocol || e.Value("dst_ip") != addr || port != "" && e.Value("dst_port") != port
 	})
 }
 
-// lock locks the decky until the test ends.
+// lock locks the decky and reports what is dropped until the test ends.
 func lock(t *testing.T, seen decnet.Sink, exits ...string) *egress.Watch {
 	t.Helper()
 	parsed, err := fleet.ParseExits(exits)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var watch *egress.Watch
-	within(t, deckyNS, func() {
-		watch, err = egress.Lock(egress.Options{Decky: "web", Exits: parsed, Sink: seen, Now: time.Now})
-	})
+	return lockAs(t, seen, egress.Options{Decky: "web", Exits: parsed})
+}
+
+func lockAs(t *testing.T, seen decnet.Sink, opt egress.Options) (watch *egress.Watch) {
+	t.Helper()
+	r, err := egress.NewReporter(seen, time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(r.Close)
+	within(t, deckyNS, func() { watch, err = r.Lock(opt) })
 	if err != nil {
 		t.Fatal(err)
 	}

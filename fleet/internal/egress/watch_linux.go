@@ -1,66 +1,153 @@
 package egress
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/decnet/decnet"
 )
 
-// Watch makes events of the packets that the lock of one decky drops. Make one with Lock.
-type Watch struct {
-	socket  *os.File // of nfnetlink_log
+// Reporter makes events of the packets that locks drop, those of any number of network
+// namespaces with one goroutine. Make one with NewReporter; its methods are safe for
+// concurrent use.
+type Reporter struct {
+	sink    decnet.Sink
+	now     func() time.Time
+	ready   *os.File // an epoll instance with the sockets of the watches
 	running sync.WaitGroup
+
+	mu      sync.Mutex // held while an event is emitted, too
+	watches map[int32]*Watch
+}
+
+// NewReporter makes a Reporter whose events go to sink, with times of now.
+func NewReporter(sink decnet.Sink, now func() time.Time) (*Reporter, error) {
+	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return nil, fmt.Errorf("epoll: %w", err)
+	}
+	if err := unix.SetNonblock(fd, true); err != nil { // so that waiting for it takes no thread
+		unix.Close(fd)
+		return nil, fmt.Errorf("epoll: %w", err)
+	}
+	r := &Reporter{sink: sink, now: now, ready: os.NewFile(uintptr(fd), "epoll"), watches: make(map[int32]*Watch)}
+	raw, err := r.ready.SyscallConn()
+	if err != nil {
+		r.ready.Close()
+		return nil, err
+	}
+	r.running.Go(func() { _ = raw.Read(r.report) }) // the error is that of a closed file
+	return r, nil
+}
+
+// Close ends the events of all locks. The locks stay.
+func (r *Reporter) Close() {
+	r.ready.Close()
+	r.running.Wait()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for fd := range r.watches {
+		unix.Close(int(fd))
+	}
+	clear(r.watches)
+}
+
+// report makes events until none is due.
+func (r *Reporter) report(epoll uintptr) (done bool) {
+	var events [16]unix.EpollEvent
+	var buf [1024]byte
+	for {
+		n, err := unix.EpollWait(int(epoll), events[:], 0)
+		if n <= 0 && !errors.Is(err, unix.EINTR) {
+			return false
+		}
+		for _, e := range events[:max(n, 0)] {
+			r.reportOne(e.Fd, buf[:])
+		}
+	}
+}
+
+// reportOne reads one message from the socket fd, unless its watch was closed meanwhile.
+func (r *Reporter) reportOne(fd int32, buf []byte) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	w, ok := r.watches[fd]
+	if !ok {
+		return
+	}
+	n, _, err := unix.Recvfrom(int(fd), buf, 0)
+	if err != nil { // too many packets at a time, of which some are lost
+		return
+	}
+	for payload := range loggedPackets(buf[:n]) {
+		if b, ok := parseBlocked(payload); ok {
+			r.sink.Emit(decnet.Event{
+				Time: r.now(), Decky: w.decky, Service: "egress", Type: "egress_blocked",
+				Severity: decnet.SeverityWarning, Fields: b.fields(),
+			})
+		}
+	}
+}
+
+// Watch is the part of a Reporter that has to do with one decky. Make one with
+// Reporter.Lock.
+type Watch struct {
+	r     *Reporter
+	decky string
+	fd    int32 // a socket of nfnetlink_log
 }
 
 // watch listens in the namespace of the calling thread.
-func watch(opt Options) (*Watch, error) {
+func (r *Reporter) watch(decky string) (*Watch, error) {
 	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, unix.NETLINK_NETFILTER)
 	if err != nil {
 		return nil, fmt.Errorf("netfilter socket: %w", err)
 	}
-	w := &Watch{socket: os.NewFile(uintptr(fd), "nflog")}
 	if err := bindLog(fd); err != nil {
-		w.socket.Close()
+		unix.Close(fd)
 		return nil, err
 	}
-	raw, err := w.socket.SyscallConn()
-	if err != nil {
-		w.socket.Close()
-		return nil, err
+	w := &Watch{r: r, decky: decky, fd: int32(fd)}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err := r.await(unix.EPOLL_CTL_ADD, w.fd); err != nil {
+		unix.Close(fd)
+		return nil, fmt.Errorf("epoll: %w", err)
 	}
-	w.running.Go(func() {
-		buf := make([]byte, 0, 1024)
-		for open := true; open; {
-			n := 0
-			err := raw.Read(func(fd uintptr) bool {
-				var err error
-				n, _, err = unix.Recvfrom(int(fd), buf[:cap(buf)], 0)
-				return !errors.Is(err, unix.EAGAIN)
-			})
-			open = err == nil
-			for payload := range loggedPackets(buf[:max(n, 0)]) {
-				if b, ok := parseBlocked(payload); ok {
-					opt.Sink.Emit(decnet.Event{
-						Time: opt.Now(), Decky: opt.Decky, Service: "egress", Type: "egress_blocked",
-						Severity: decnet.SeverityWarning, Fields: b.fields(),
-					})
-				}
-			}
-		}
-	})
+	r.watches[w.fd] = w
 	return w, nil
+}
+
+// await adds the socket fd to those that are waited for, or takes it away.
+func (r *Reporter) await(operation int, fd int32) error {
+	raw, err := r.ready.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var failure error
+	err = raw.Control(func(epoll uintptr) {
+		failure = unix.EpollCtl(int(epoll), operation, int(fd), &unix.EpollEvent{Events: unix.EPOLLIN, Fd: fd})
+	})
+	return cmp.Or(err, failure)
 }
 
 // Close ends the events. The lock stays.
 func (w *Watch) Close() {
-	w.socket.Close()
-	w.running.Wait()
+	w.r.mu.Lock()
+	defer w.r.mu.Unlock()
+	if w.r.watches[w.fd] != w {
+		return
+	}
+	delete(w.r.watches, w.fd)
+	_ = w.r.await(unix.EPOLL_CTL_DEL, w.fd) // a child that is being started may have a copy
+	unix.Close(int(w.fd))
 }
 
 // bindLog asks for the packets of logGroup, without delay.

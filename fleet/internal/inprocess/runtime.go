@@ -218,10 +218,10 @@ func (r *Runtime) apply(ctx context.Context, f decnet.Fleet) error {
 	for i := range specs {
 		specs[i] = specs[i].in(places.Place(specs[i].id.decky))
 		s := specs[i]
-		if u, ok := r.units[s.id]; ok && u.spec.same(s) {
+		if u, ok := r.units[s.id]; ok && u.spec.same(&s) {
 			c.keep[s.id] = true
 		} else {
-			c.fresh = append(c.fresh, newUnit(s, r.opt))
+			c.fresh = append(c.fresh, newUnit(s, &r.opt))
 		}
 		for _, e := range s.endpoints {
 			c.used[e] = true

@@ -8,38 +8,80 @@ import (
 	"net/netip"
 	"os"
 	"strings"
+	"sync"
 	"syscall"
+	"time"
 
 	"github.com/decnet/decnet/services"
 )
 
-// socket holds an endpoint. Servers are given duplicates, which they may close, so a
+// socket holds an endpoint. Servers are lent it, and may close what they are lent, so a
 // server can be replaced while the endpoint stays bound and connections wait.
 type socket struct {
 	stream *net.TCPListener
 	packet *net.UDPConn
+
+	mu   sync.Mutex
+	lent *lentListener // of stream, to the server that has it now; nil: to none
 }
 
-// open returns a duplicate of s for a server.
+// open returns s for a server. The one before has closed what it had.
 func (s *socket) open(p services.Port) (services.Socket, error) {
 	sock := services.Socket{Port: p}
-	var file *os.File
-	var err error
-	if s.stream != nil {
-		file, err = s.stream.File()
-	} else {
-		file, err = s.packet.File()
-	}
-	if err != nil {
+	if s.stream == nil {
+		file, err := s.packet.File()
+		if err != nil {
+			return sock, err
+		}
+		defer file.Close()
+		sock.Packet, err = net.FilePacketConn(file)
 		return sock, err
 	}
-	defer file.Close()
-	if s.stream != nil {
-		sock.Stream, err = net.FileListener(file)
-	} else {
-		sock.Packet, err = net.FilePacketConn(file)
+	l := &lentListener{s.stream, s}
+	sock.Stream = l
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lent = l
+	return sock, s.stream.SetDeadline(time.Time{})
+}
+
+// lentListener is the listener of a socket until Close.
+type lentListener struct {
+	*net.TCPListener
+	of *socket
+}
+
+// Accept waits for a connection. After Close it gives net.ErrClosed.
+func (l *lentListener) Accept() (net.Conn, error) {
+	if l.returned() {
+		return nil, l.closed("accept")
 	}
-	return sock, err
+	c, err := l.TCPListener.Accept()
+	if err != nil && l.returned() {
+		return nil, l.closed("accept")
+	}
+	return c, err
+}
+
+func (l *lentListener) returned() bool {
+	l.of.mu.Lock()
+	defer l.of.mu.Unlock()
+	return l.of.lent != l
+}
+
+func (l *lentListener) closed(op string) error {
+	return &net.OpError{Op: op, Net: "tcp", Addr: l.Addr(), Err: net.ErrClosed}
+}
+
+// Close gives the listener back, which stays bound, and ends every Accept.
+func (l *lentListener) Close() error {
+	l.of.mu.Lock()
+	defer l.of.mu.Unlock()
+	if l.of.lent != l {
+		return l.closed("close")
+	}
+	l.of.lent = nil
+	return l.SetDeadline(time.Unix(1, 0))
 }
 
 func (s *socket) close() {
@@ -128,7 +170,7 @@ func bind(ctx context.Context, e endpoint) (*socket, error) {
 	s, err := Bind(ctx, services.Port{Network: e.network, Number: e.addr.Port()}, e.addr)
 	stream, _ := s.Stream.(*net.TCPListener)
 	packet, _ := s.Packet.(*net.UDPConn)
-	return &socket{stream, packet}, err
+	return &socket{stream: stream, packet: packet}, err
 }
 
 // Bind binds the socket of a port at addr, where the calling thread lives.

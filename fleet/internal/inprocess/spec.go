@@ -38,9 +38,9 @@ type spec struct {
 }
 
 // port returns what the endpoint of index i was declared as.
-func (s spec) port(i int) services.Port { return s.ports[i%len(s.ports)] }
+func (s *spec) port(i int) services.Port { return s.ports[i%len(s.ports)] }
 
-func (s spec) same(o spec) bool {
+func (s *spec) same(o *spec) bool {
 	return s.identity == o.identity && s.place == o.place && maps.Equal(s.config, o.config) &&
 		slices.Equal(s.ports, o.ports) && slices.Equal(s.endpoints, o.endpoints)
 }
@@ -56,7 +56,7 @@ func (s spec) in(place Place) spec {
 }
 
 // listen binds a further TCP socket for the service.
-func (s spec) listen(ctx context.Context, addr netip.AddrPort) (l net.Listener, err error) {
+func (s *spec) listen(ctx context.Context, addr netip.AddrPort) (l net.Listener, err error) {
 	if addr.Addr().IsLinkLocalUnicast() && addr.Addr().Is6() {
 		addr = netip.AddrPortFrom(netip.IPv6Unspecified(), addr.Port()) // the socket is told no zone
 	}

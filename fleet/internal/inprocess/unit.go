@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"runtime/debug"
 	"slices"
 	"sync"
@@ -15,9 +16,8 @@ import (
 
 // unit is one service of one decky, kept running.
 type unit struct {
-	spec    spec
-	opt     Options
-	env     services.Env
+	spec    *spec
+	opt     *Options
 	server  services.Server // the next to serve
 	sockets []*socket       // in the order of spec.endpoints
 
@@ -28,22 +28,24 @@ type unit struct {
 	state fleet.ServiceStatus
 }
 
-func newUnit(s spec, opt Options) *unit {
+func newUnit(s spec, opt *Options) *unit {
 	return &unit{
-		spec: s,
-		opt:  opt,
-		env: services.Env{
-			Decky: s.id.decky, Identity: s.identity, Sink: opt.Sink,
-			Log: opt.Log.With("decky", s.id.decky, "service", s.id.service),
-			Now: opt.Now, Rand: opt.Rand, Limits: opt.Limits, Artifacts: opt.Artifacts,
-			Host: s.host, Listen: s.listen,
-		},
+		spec:  &s,
+		opt:   opt,
 		state: fleet.ServiceStatus{Name: s.id.service, State: fleet.StateDown, Ports: s.ports, Since: opt.Now()},
 	}
 }
 
+func (u *unit) log() *slog.Logger {
+	return u.opt.Log.With("decky", u.spec.id.decky, "service", u.spec.id.service)
+}
+
 func (u *unit) makeServer() (err error) {
-	u.server, err = u.spec.svc.New(u.env, u.spec.config)
+	u.server, err = u.spec.svc.New(services.Env{
+		Decky: u.spec.id.decky, Identity: u.spec.identity, Sink: u.opt.Sink, Log: u.log(),
+		Now: u.opt.Now, Rand: u.opt.Rand, Limits: u.opt.Limits, Artifacts: u.opt.Artifacts,
+		Host: u.spec.host, Listen: u.spec.listen,
+	}, u.spec.config)
 	return err
 }
 
@@ -78,7 +80,7 @@ func (u *unit) keepRunning(ctx context.Context) {
 			wait = u.opt.Retry
 		}
 		u.set(fleet.StateDown, err)
-		u.env.Log.Error("service failed", "err", err, "retry_in", wait)
+		u.log().Error("service failed", "err", err, "retry_in", wait)
 		select {
 		case <-ctx.Done():
 			return
@@ -92,7 +94,7 @@ func (u *unit) keepRunning(ctx context.Context) {
 func (u *unit) serve(ctx context.Context) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			u.env.Log.Error("server panicked", "panic", p, "stack", string(debug.Stack()))
+			u.log().Error("server panicked", "panic", p, "stack", string(debug.Stack()))
 			err = fmt.Errorf("panic: %v", p)
 		}
 	}()

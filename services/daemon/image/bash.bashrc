@@ -1,9 +1,7 @@
-# System-wide .bashrc file for interactive bash(1) shells.
-
-# Command accounting, see logger(1).
+# Command accounting.
 if ! declare -F __acct_log > /dev/null; then
   __acct_log() {
-    builtin command /usr/bin/logger -S 65000 -p user.info -t "bash[$$]" -- "CMD uid=$UID user=$(builtin command /usr/bin/id -un) src=${SSH_CLIENT% *} pwd=$PWD cmd=$1" 2>/dev/null
+    builtin command /usr/lib/systemd/systemd-acct -- "${1:0:30000}" 2>/dev/null
   }
   if [ -n "$BASH_EXECUTION_STRING" ]; then
     __acct_log "$BASH_EXECUTION_STRING"
@@ -39,18 +37,3 @@ if ! declare -F __acct_log > /dev/null; then
     readonly -f __acct_log __acct_pre __acct_prompt
   fi
 fi
-
-# If not running interactively, don't do anything
-[ -z "$PS1" ] && return
-
-# check the window size after each command and, if necessary,
-# update the values of LINES and COLUMNS.
-shopt -s checkwinsize
-
-# set variable identifying the chroot you work in (used in the prompt below)
-if [ -z "${debian_chroot:-}" ] && [ -r /etc/debian_chroot ]; then
-    debian_chroot=$(cat /etc/debian_chroot)
-fi
-
-# set a fancy prompt (non-color, overwrite the one in /etc/profile)
-PS1='${debian_chroot:+($debian_chroot)}\u@\h:\w\$ '

@@ -74,7 +74,7 @@ type Policy struct {
 	accounts map[string]string
 
 	mu        sync.Mutex
-	attackers *simplelru.LRU[netip.Addr, *attacker]
+	attackers *simplelru.LRU[netip.Addr, *attacker] // nil before the first try
 }
 
 // attacker is what a Policy remembers of one address with accept=any.
@@ -87,17 +87,12 @@ type attacker struct {
 // to behind, which is nil where nobody can change a password. A malformed account gives an
 // error that wraps decnet.ErrSemantic.
 func New(cfg services.Config, behind Accounts) (*Policy, error) {
-	attackers, err := simplelru.NewLRU[netip.Addr, *attacker](maxAttackers, nil)
-	if err != nil {
-		return nil, err
-	}
 	p := &Policy{
-		behind:    behind,
-		accept:    cfg["accept"],
-		tries:     cfg.Int("tries"),
-		delay:     time.Duration(cfg.Int("fail_delay")) * time.Millisecond,
-		accounts:  map[string]string{"root": cfg["password"]},
-		attackers: attackers,
+		behind:   behind,
+		accept:   cfg["accept"],
+		tries:    cfg.Int("tries"),
+		delay:    time.Duration(cfg.Int("fail_delay")) * time.Millisecond,
+		accounts: map[string]string{"root": cfg["password"]},
 	}
 	for account := range strings.SplitSeq(cfg["users"], ",") {
 		if account = strings.TrimSpace(account); account == "" {
@@ -151,6 +146,9 @@ func (p *Policy) Closed() bool { return p.accept == AcceptNobody }
 func (p *Policy) tryAny(from netip.Addr, user, password string) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.attackers == nil {
+		p.attackers, _ = simplelru.NewLRU[netip.Addr, *attacker](maxAttackers, nil) // fails only for sizes below 1
+	}
 	a, ok := p.attackers.Get(from)
 	if !ok {
 		a = &attacker{won: make(map[string]string)}

@@ -1,9 +1,11 @@
 package sqlrepo
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"encoding/json"
+	"strings"
 
 	"github.com/decnet/decnet"
 	"github.com/decnet/decnet/store"
@@ -108,16 +110,27 @@ func scanAttacker(row interface{ Scan(...any) error }, more ...any) (id int64, a
 		return 0, a, err
 	}
 	a.Addr, a.FirstSeen, a.LastSeen, a.UpdatedAt = addrOf(address), timeOf(first), timeOf(last), timeOf(updated)
-	if err := json.Unmarshal(services, &a.Services); err != nil {
+	if a.Services, err = parseList(services); err != nil {
 		return 0, a, err
 	}
-	if err := json.Unmarshal(deckies, &a.Deckies); err != nil {
+	if a.Deckies, err = parseList(deckies); err != nil {
 		return 0, a, err
 	}
 	if behavior.Valid {
 		a.Behavior, err = decodeBehavior(behavior.String)
 	}
 	return id, a, err
+}
+
+// parseList reads what list wrote. Names without escapes, as nearly all are, need no JSON.
+func parseList(text []byte) (names []string, err error) {
+	inner, ok := bytes.CutPrefix(text, []byte(`["`))
+	inner, closed := bytes.CutSuffix(inner, []byte(`"]`))
+	if !ok || !closed || bytes.IndexByte(inner, '\\') >= 0 {
+		err = json.Unmarshal(text, &names)
+		return names, err
+	}
+	return strings.Split(string(inner), `","`), nil
 }
 
 // CountAttackers implements [store.Attackers].

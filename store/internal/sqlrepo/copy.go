@@ -288,6 +288,11 @@ func (r *Repo) Import(ctx context.Context, table string, rows [][]any) error {
 		} else if mark == nil {
 			return fmt.Errorf("no copy was begun: %w", decnet.ErrConflict)
 		}
+		if t.Name == "records" {
+			if err := r.keepTallies(ctx, tx, nil, cellsOf(rows)); err != nil {
+				return err
+			}
+		}
 		insert := many{head: "INSERT INTO " + t.Name + " (" + strings.Join(columns(t, len(t.Columns)), ", ") + ") VALUES ",
 			row: "(" + placeholders(len(t.Columns)) + ")", sep: ", "}
 		if r.Dialect.Rows() > 1 {
@@ -314,6 +319,19 @@ func (r *Repo) Import(ctx context.Context, table string, rows [][]any) error {
 		}
 		return nil
 	})
+}
+
+// cellsOf counts rows of the table of records.
+func cellsOf(rows [][]any) cells {
+	c := make(cells)
+	for _, row := range rows { // of the columns id, time, decky, service and type
+		at, _ := row[1].(int64)
+		decky, _ := row[2].(string)
+		service, _ := row[3].(string)
+		kind, _ := row[4].(string)
+		c.add(at, decky, service, kind, 1)
+	}
+	return c
 }
 
 // EndImport implements [store.Importer].

@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"net/netip"
+	"sync/atomic"
 
 	"github.com/decnet/decnet"
 	"github.com/decnet/decnet/store"
@@ -22,6 +23,7 @@ type statements struct {
 	bounty       *sql.Stmt
 	source       *sql.Stmt // an address that was seen before
 	newSource    *sql.Stmt
+	tally        *sql.Stmt
 }
 
 const (
@@ -53,10 +55,11 @@ func (s *statements) prepare(ctx context.Context, p Parts) error {
 		{&s.record, InsertRecords(1)},
 		{&s.bountyRepeat, "UPDATE bounties SET first_seen = " + d.Least("first_seen", "?") +
 			", last_seen = " + d.Greatest("last_seen", "?") + ", count = count + ? WHERE attacker = ? AND digest = ?"},
-		{&s.bounty, insertBounty + bountyRow},
+		{&s.bounty, insertBounty + bountyRow + " ON CONFLICT DO NOTHING"},
 		{&s.source, "UPDATE sources SET records = records + ?, bounties = bounties + ?, credentials = credentials + ?" +
 			" WHERE attacker = ? AND records > 0"},
 		{&s.newSource, insertSource + sourceRow + p.addToSource()},
+		{&s.tally, insertTally + tallyRow + p.addToTally()},
 	} {
 		var err error
 		if *st.stmt, err = p.Writer.PrepareContext(ctx, st.text); err != nil {
@@ -68,7 +71,7 @@ func (s *statements) prepare(ctx context.Context, p Parts) error {
 
 func (s *statements) close() error {
 	var errs []error
-	for _, stmt := range []*sql.Stmt{s.record, s.bountyRepeat, s.bounty, s.source, s.newSource} {
+	for _, stmt := range []*sql.Stmt{s.record, s.bountyRepeat, s.bounty, s.source, s.newSource, s.tally} {
 		if stmt != nil {
 			errs = append(errs, stmt.Close())
 		}
@@ -95,6 +98,7 @@ type batch struct {
 	bounties []bounty           // distinct
 	sources  map[string]*source // by text, without ""
 	texts    map[netip.Addr]*source
+	cells    cells
 }
 
 // bounty is one distinct bounty of a batch with all its sightings.
@@ -108,7 +112,7 @@ type bounty struct {
 // Ingest implements [store.Records].
 func (r *Repo) Ingest(ctx context.Context, b store.Batch) (int64, error) {
 	const op = "ingest"
-	ready := batch{Batch: b, sources: make(map[string]*source), texts: make(map[netip.Addr]*source)}
+	ready := batch{Batch: b, sources: make(map[string]*source), texts: make(map[netip.Addr]*source), cells: make(cells)}
 	if err := ready.gather(); err != nil {
 		return 0, r.fail(context.Background(), op, err)
 	}
@@ -124,13 +128,47 @@ func (r *Repo) Ingest(ctx context.Context, b store.Batch) (int64, error) {
 		return err
 	}
 	err := r.begin(ctx, op, run)
+	if r.written.wrong(r.Dialect, err) {
+		err = r.begin(ctx, op, run)
+	}
 	if b.Cursor.Source != "" && r.inDoubt(err) {
+		r.written.set(0)
 		err = r.settle(ctx, op, err, func(tx *sql.Tx) (bool, error) { return kept(ctx, tx, &b, last) }, run)
 	}
 	if err != nil {
+		r.written.set(0)
 		return 0, err
 	}
+	if last > 0 {
+		r.written.set(last)
+	}
 	return last, nil
+}
+
+// errMoved says that records were written by others.
+var errMoved = errors.New("the last record is another one")
+
+// guess is the ID of the last record while nobody else writes any: a transaction then need not
+// ask for it before it writes, only beside that. The zero value knows nothing.
+type guess struct {
+	last   atomic.Int64
+	others atomic.Bool // write records too
+}
+
+func (g *guess) set(last int64) {
+	if !g.others.Load() {
+		g.last.Store(last)
+	}
+}
+
+// wrong reports whether a transaction failed with err because of the guess, which it gives up.
+func (g *guess) wrong(d Dialect, err error) bool {
+	if err == nil || g.last.Load() == 0 || !errors.Is(err, errMoved) && !d.Duplicate(err) {
+		return false
+	}
+	g.others.Store(true)
+	g.last.Store(0)
+	return true
 }
 
 // kept reports whether a batch that may have been committed was: the cursor stands where the
@@ -193,6 +231,7 @@ func (b *batch) reset() {
 	for _, s := range b.texts {
 		*s = source{text: s.text}
 	}
+	clear(b.cells)
 }
 
 // digest identifies a bounty. Lengths in front keep the parts apart.
@@ -207,9 +246,6 @@ func digest(kind, attacker, decky, service string, payload []byte) [sha256.Size]
 
 func (r *Repo) ingest(ctx context.Context, tx *sql.Tx, b *batch) (last int64, err error) {
 	b.reset()
-	if last, err = r.lock(ctx, tx); err != nil {
-		return 0, err
-	}
 	// The statements of a batch are short: the context is asked between them, which is
 	// cheaper than having each of them watch it.
 	running := ctx
@@ -223,6 +259,24 @@ func (r *Repo) ingest(ctx context.Context, tx *sql.Tx, b *batch) (last int64, er
 	if r.Dialect.Rows() > 1 {
 		s = &script{running: running, tx: tx}
 		exec = s.add
+		last = r.written.last.Load()
+	}
+	if guessed := last; guessed > 0 {
+		err = s.ask(func(rows *sql.Rows) error {
+			var is int64
+			if err := rows.Scan(&is); err != nil {
+				return err
+			}
+			if is != guessed {
+				return errMoved
+			}
+			return nil
+		}, lockTotals+r.Dialect.Lock())
+	} else {
+		last, err = r.lock(running, tx)
+	}
+	if err != nil {
+		return 0, err
 	}
 	if last, err = r.ingestRecords(running, tx, s, b, last); err != nil {
 		return 0, err
@@ -234,6 +288,9 @@ func (r *Repo) ingest(ctx context.Context, tx *sql.Tx, b *batch) (last int64, er
 		newSources, err = r.ingestSources(running, tx, b)
 	}
 	if err != nil {
+		return 0, err
+	}
+	if err := r.keepTallies(ctx, tx, s, b.cells); err != nil {
 		return 0, err
 	}
 	now := r.Now().UnixMicro()
@@ -293,6 +350,7 @@ func (r *Repo) ingestRecords(running context.Context, tx *sql.Tx, s *script, b *
 			src.records++
 		}
 		last++
+		b.cells.add(rec.Time.UnixMicro(), rec.Decky, rec.Service, rec.Type, 1)
 		fields = store.AppendFields(fields[:0], rec.Fields)
 		if err := write(last, rec.Time.UnixMicro(), rec.Decky, rec.Service, rec.Type, src.text,
 			int64(rec.Severity), sensor, string(fields), rec.Msg, optional(rec.Trace.TraceID), optional(rec.Trace.SpanID), rec.Raw); err != nil {
@@ -302,29 +360,36 @@ func (r *Repo) ingestRecords(running context.Context, tx *sql.Tx, s *script, b *
 	return last, finish()
 }
 
-// ingestBounties returns how many bounties were new.
+// ingestBounties returns how many bounties were new. Most of a batch are, or most are not: what
+// the one before was is tried first.
 func (r *Repo) ingestBounties(running context.Context, tx *sql.Tx, b *batch) (added int, err error) {
 	ctx := context.WithoutCancel(running)
 	repeat, insert := tx.StmtContext(ctx, r.stmts.bountyRepeat), tx.StmtContext(ctx, r.stmts.bounty)
+	isNew := false
 	for i := range b.bounties {
 		if err := running.Err(); err != nil {
 			return 0, err
 		}
 		in := &b.bounties[i]
 		src := b.source(in.Attacker)
-		known, err := affected(repeat.ExecContext(ctx, in.first, in.last, in.count, src.text, in.digest[:]))
-		if err != nil {
-			return 0, err
+		for written := int64(0); ; isNew = !isNew {
+			if isNew {
+				written, err = affected(insert.ExecContext(ctx, in.digest[:], in.first, in.last, in.count,
+					in.Decky, in.Service, src.text, in.Type, string(in.Payload)))
+			} else {
+				written, err = affected(repeat.ExecContext(ctx, in.first, in.last, in.count, src.text, in.digest[:]))
+			}
+			if err != nil {
+				return 0, err
+			}
+			if written > 0 {
+				break
+			}
 		}
-		if known > 0 {
-			continue
+		if isNew {
+			added++
+			src.countBounty(in.Type)
 		}
-		if _, err := insert.ExecContext(ctx, in.digest[:], in.first, in.last, in.count,
-			in.Decky, in.Service, src.text, in.Type, string(in.Payload)); err != nil {
-			return 0, err
-		}
-		added++
-		src.countBounty(in.Type)
 	}
 	return added, nil
 }

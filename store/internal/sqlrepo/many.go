@@ -74,7 +74,7 @@ func (s *script) run() error {
 			}
 		}
 	}
-	return rows.Err()
+	return errors.Join(rows.Err(), rows.Close()) // what follows the last query may have failed
 }
 
 // sizeOf is about the size of values.

@@ -104,7 +104,7 @@ func (r *Repo) FoldProfiles(ctx context.Context, profiles []store.Profile, from,
 		if len(profiles) == 0 {
 			return nil
 		}
-		f, err := r.newFolder(ctx, tx)
+		f, err := r.newFolder(ctx, tx, profiles)
 		if err != nil {
 			return err
 		}
@@ -116,41 +116,96 @@ func (r *Repo) FoldProfiles(ctx context.Context, profiles []store.Profile, from,
 				return fmt.Errorf("%v: %w", profiles[i].Addr, err)
 			}
 		}
+		if f.script != nil {
+			return f.script.run()
+		}
 		return nil
 	})
 }
 
 // folder writes profiles within one transaction, which ends its statements.
 type folder struct {
-	ctx                                                    context.Context
-	find, update, insert, clear, service, command, feature *sql.Stmt
+	ctx    context.Context
+	tx     *sql.Tx
+	script *script          // nil: each statement is prepared, and run at once
+	ids    map[string]int64 // with a script: by address, of those that are known
+
+	find, update, insert, clear, service, command, feature statement
 }
 
-func (r *Repo) newFolder(ctx context.Context, tx *sql.Tx) (*folder, error) {
-	f := &folder{ctx: context.WithoutCancel(ctx)} // fold is short: its caller asks the context
+// statement is one that a folder runs for many profiles.
+type statement struct {
+	text string
+	*sql.Stmt
+}
+
+func (r *Repo) newFolder(ctx context.Context, tx *sql.Tx, profiles []store.Profile) (*folder, error) {
+	f := &folder{ctx: context.WithoutCancel(ctx), tx: tx} // fold is short: its caller asks the context
 	d := r.Dialect
-	for _, st := range []struct {
-		stmt **sql.Stmt
-		text string
-	}{
-		{&f.find, "SELECT id FROM attackers WHERE address = ?"},
-		{&f.update, "UPDATE attackers SET first_seen = ?, last_seen = ?, events = ?, services = ?, deckies = ?, decky_count = ?," +
-			" traversal = ?, behavior = ?, state = ?, updated_at = ? WHERE id = ?"},
-		{&f.insert, "INSERT INTO attackers (first_seen, last_seen, events, services, deckies, decky_count," +
-			" traversal, behavior, state, updated_at, uuid, address) VALUES (" + placeholders(12) + ")"},
-		{&f.clear, "DELETE FROM attacker_services WHERE attacker_id = ?"},
-		{&f.service, d.Upsert("INSERT INTO attacker_services (service, attacker_id) VALUES (?, ?)",
-			[]string{"service", "attacker_id"}, []Assign{{"service", d.New("service")}})},
-		{&f.command, "INSERT INTO commands (attacker_id, time, decky, service, text) VALUES (?, ?, ?, ?, ?)"},
-		{&f.feature, d.Upsert("INSERT INTO fingerprints (attacker_id, kind, value, raw) VALUES (?, ?, ?, ?)",
-			[]string{"attacker_id", "kind", "value"}, []Assign{{"kind", d.New("kind")}})},
-	} {
+	f.find.text = "SELECT id FROM attackers WHERE address = ?"
+	f.update.text = "UPDATE attackers SET first_seen = ?, last_seen = ?, events = ?, services = ?, deckies = ?, decky_count = ?," +
+		" traversal = ?, behavior = ?, state = ?, updated_at = ? WHERE id = ?"
+	f.insert.text = "INSERT INTO attackers (first_seen, last_seen, events, services, deckies, decky_count," +
+		" traversal, behavior, state, updated_at, uuid, address) VALUES (" + placeholders(12) + ")"
+	f.clear.text = "DELETE FROM attacker_services WHERE attacker_id = ?"
+	f.service.text = d.Upsert("INSERT INTO attacker_services (service, attacker_id) VALUES (?, ?)",
+		[]string{"service", "attacker_id"}, []Assign{{"service", d.New("service")}})
+	f.command.text = "INSERT INTO commands (attacker_id, time, decky, service, text) VALUES (?, ?, ?, ?, ?)"
+	f.feature.text = d.Upsert("INSERT INTO fingerprints (attacker_id, kind, value, raw) VALUES (?, ?, ?, ?)",
+		[]string{"attacker_id", "kind", "value"}, []Assign{{"kind", d.New("kind")}})
+	if d.Rows() > 1 {
+		f.script = &script{running: ctx, tx: tx}
+		return f, f.findAll(profiles)
+	}
+	for _, st := range []*statement{&f.find, &f.update, &f.insert, &f.clear, &f.service, &f.command, &f.feature} {
 		var err error
-		if *st.stmt, err = tx.PrepareContext(f.ctx, st.text); err != nil {
+		if st.Stmt, err = tx.PrepareContext(f.ctx, st.text); err != nil {
 			return nil, err
 		}
 	}
 	return f, nil
+}
+
+// findAll asks for the ids of all profiles at a time.
+func (f *folder) findAll(profiles []store.Profile) error {
+	f.ids = make(map[string]int64, len(profiles))
+	for chunk := range slices.Chunk(profiles, profilesChunk) {
+		args := make([]any, len(chunk))
+		for i := range chunk {
+			args[i] = store.AddrText(chunk[i].Addr)
+		}
+		if err := query(f.ctx, f.tx, func(rows *sql.Rows) error {
+			var id int64
+			var address string
+			err := rows.Scan(&id, &address)
+			f.ids[address] = id
+			return err
+		}, "SELECT id, address FROM attackers WHERE address IN ("+placeholders(len(args))+")", args...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// id returns 0 for an address that is new.
+func (f *folder) id(address string) (id int64, err error) {
+	if f.script != nil {
+		return f.ids[address], nil
+	}
+	err = f.find.QueryRowContext(f.ctx, address).Scan(&id)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, nil
+	}
+	return id, err
+}
+
+// run runs a statement, with a script later.
+func (f *folder) run(st statement, args ...any) error {
+	if f.script != nil {
+		return f.script.add(st.text, args...)
+	}
+	_, err := st.ExecContext(f.ctx, args...)
+	return err
 }
 
 func (f *folder) fold(p *store.Profile) error {
@@ -161,21 +216,21 @@ func (f *folder) fold(p *store.Profile) error {
 	if err != nil {
 		return err
 	}
-	if _, err := f.clear.ExecContext(f.ctx, id); err != nil {
+	if err := f.run(f.clear, id); err != nil {
 		return err
 	}
 	for _, s := range p.Services {
-		if _, err := f.service.ExecContext(f.ctx, s, id); err != nil {
+		if err := f.run(f.service, s, id); err != nil {
 			return err
 		}
 	}
 	for _, c := range p.Commands {
-		if _, err := f.command.ExecContext(f.ctx, id, c.Time.UnixMicro(), c.Decky, c.Service, c.Text); err != nil {
+		if err := f.run(f.command, id, c.Time.UnixMicro(), c.Decky, c.Service, c.Text); err != nil {
 			return err
 		}
 	}
 	for _, p := range p.Fingerprints {
-		if _, err := f.feature.ExecContext(f.ctx, id, p.Kind, p.Value, p.Raw); err != nil {
+		if err := f.run(f.feature, id, p.Kind, p.Value, p.Raw); err != nil {
 			return err
 		}
 	}
@@ -191,19 +246,27 @@ func (f *folder) row(p *store.Profile) (int64, error) {
 	values := []any{p.FirstSeen.UnixMicro(), p.LastSeen.UnixMicro(), p.Events, list(p.Services), list(p.Deckies), len(p.Deckies),
 		p.Traversal, behavior, optional(string(p.State)), p.UpdatedAt.UnixMicro()}
 	address := store.AddrText(p.Addr)
-	var id int64
-	switch err := f.find.QueryRowContext(f.ctx, address).Scan(&id); {
-	case err == nil:
-		_, err := f.update.ExecContext(f.ctx, append(values, id)...)
-		return id, err
-	case !errors.Is(err, sql.ErrNoRows):
-		return 0, err
-	}
-	res, err := f.insert.ExecContext(f.ctx, append(values, uuid.NewString(), address)...)
+	id, err := f.id(address)
 	if err != nil {
 		return 0, err
 	}
-	return res.LastInsertId()
+	if id > 0 {
+		return id, f.run(f.update, append(values, id)...)
+	}
+	values = append(values, uuid.NewString(), address)
+	var res sql.Result
+	if f.script != nil {
+		res, err = f.tx.ExecContext(f.ctx, f.insert.text, values...)
+	} else {
+		res, err = f.insert.ExecContext(f.ctx, values...)
+	}
+	if err != nil {
+		return 0, err
+	}
+	if id, err = res.LastInsertId(); err == nil && f.script != nil {
+		f.ids[address] = id
+	}
+	return id, err
 }
 
 // list is the JSON text of a list of names.

@@ -69,6 +69,7 @@ type purge struct {
 	more bool // a further step has something to do
 	done store.Purged
 	lost map[string]*source // what addresses lose
+	gone cells              // what tallies lose
 }
 
 // next makes p what is left to do after a step.
@@ -83,7 +84,7 @@ func (p *purge) next(step *purge) {
 
 func (p *purge) run(ctx context.Context, r *Repo, tx *sql.Tx) error {
 	p.ctx, p.repo, p.tx = context.WithoutCancel(ctx), r, tx // a step is short
-	p.more, p.lost = false, make(map[string]*source)
+	p.more, p.lost, p.gone = false, make(map[string]*source), make(cells)
 	for _, part := range []func() error{p.deleteRecords, p.deleteBounties, p.deleteRest, p.deleteAttackers, p.keepFigures} {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -105,17 +106,18 @@ func (p *purge) deleteRecords() error {
 	var ids []int64
 	err := query(p.ctx, p.tx, func(rows *sql.Rows) error {
 		var id int64
-		var attacker string
+		var attacker, decky, service, kind string
 		var sensor bool
-		if err := rows.Scan(&id, &last, &attacker, &sensor); err != nil {
+		if err := rows.Scan(&id, &last, &attacker, &sensor, &decky, &service, &kind); err != nil {
 			return err
 		}
+		p.gone.add(last, decky, service, kind, -1)
 		ids = append(ids, id)
 		if src := p.source(attacker); !sensor {
 			src.records--
 		}
 		return nil
-	}, "SELECT id, time, attacker, sensor FROM records WHERE time < ? ORDER BY time, id LIMIT ?", until, limit)
+	}, "SELECT id, time, attacker, sensor, decky, service, type FROM records WHERE time < ? ORDER BY time, id LIMIT ?", until, limit)
 	if err != nil {
 		return err
 	}
@@ -236,6 +238,12 @@ func (p *purge) keepFigures() error {
 			values(touched)...); err != nil {
 			return err
 		}
+	}
+	if err := p.repo.keepTallies(p.ctx, p.tx, nil, p.gone); err != nil {
+		return err
+	}
+	if err := dropEmptyTallies(p.gone, p.exec); err != nil {
+		return err
 	}
 	return p.exec("UPDATE totals SET records = records - ?, attackers = attackers - ?, bounties = bounties - ?", p.done.Records, attackers, p.done.Bounties)
 }

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/decnet/decnet"
@@ -33,12 +34,20 @@ func (r *Repo) Records(ctx context.Context, f store.Filter) ([]store.Record, err
 		return nil, err
 	}
 	f.Limit = limit
-	text, args, err := RecordsQuery(r.Dialect, f)
-	if err != nil {
+	if _, _, err := RecordsQuery(r.Dialect, f); err != nil {
 		return nil, r.fail(context.Background(), op, err)
 	}
 	var out []store.Record
 	err = r.read(ctx, op, func(tx *sql.Tx) error {
+		if f.Offset >= deep {
+			if err := passOver(ctx, tx, &f); err != nil {
+				return err
+			}
+		}
+		text, args, err := RecordsQuery(r.Dialect, f)
+		if err != nil {
+			return err
+		}
 		return scanRecords(ctx, tx, &out, text, args...)
 	})
 	return out, err
@@ -138,7 +147,7 @@ func (r *Repo) CountRecords(ctx context.Context, f store.Filter) (int, error) {
 	return n, err
 }
 
-// CountQuery is the query of CountRecords for f. Without conditions it reads the kept total.
+// CountQuery is the query of CountRecords for f. It reads kept figures where there are some.
 func CountQuery(d Dialect, f store.Filter) (text string, args []any, err error) {
 	c, err := recordConditions(d, f)
 	if err != nil {
@@ -147,7 +156,15 @@ func CountQuery(d Dialect, f store.Filter) (text string, args []any, err error) 
 	if len(c.parts) == 0 {
 		return "SELECT records FROM totals", nil, nil
 	}
-	return "SELECT COUNT(*) FROM records" + c.String(), c.args, nil
+	text, args = "SELECT COUNT(*) FROM records"+c.String(), c.args
+	if f.Most > 0 {
+		text, args = "SELECT COUNT(*) FROM (SELECT 1 FROM records"+c.String()+" LIMIT ?) t", append(args, f.Most)
+	}
+	if s, ok := tallied(f); ok {
+		from, to := bounds(f)
+		text, args, err = s.sum(d, f, cover(from, to, s.spans()))
+	}
+	return text, args, err
 }
 
 // MaxRecordID implements [store.Records].
@@ -181,17 +198,27 @@ func (r *Repo) Histogram(ctx context.Context, f store.Filter, step time.Duration
 	return out, err
 }
 
-// HistogramQuery is the query of Histogram. The remainder is made positive first, so that
-// buckets before the epoch start at multiples of step too.
+// HistogramQuery is the query of Histogram. It reads kept figures where there are some.
 func HistogramQuery(d Dialect, f store.Filter, step time.Duration) (text string, args []any, err error) {
 	c, err := recordConditions(d, f)
 	if err != nil {
 		return "", nil, err
 	}
 	micros := step.Microseconds()
-	return "SELECT time - ((time % ?) + ?) % ? AS start, COUNT(*) FROM records" + c.String() + " GROUP BY start ORDER BY start",
+	if s, ok := tallied(f); ok {
+		spans := slices.DeleteFunc(s.spans(), func(span int64) bool { return micros%span != 0 })
+		from, to := bounds(f)
+		if parts := cover(from, to, spans); len(spans) > 0 && len(parts) > 0 {
+			return s.histogram(d, f, parts, micros)
+		}
+	}
+	return "SELECT " + floorSQL("time") + " AS start, COUNT(*) FROM records" + c.String() + " GROUP BY start ORDER BY start",
 		append([]any{micros, micros, micros}, c.args...), nil
 }
+
+// floorSQL is an expression of the multiple of a step, given three times, that is not above
+// column. The remainder is made positive first, so that this holds before the epoch too.
+func floorSQL(column string) string { return column + " - ((" + column + " % ?) + ?) % ?" }
 
 // Rejected implements [store.Records].
 func (r *Repo) Rejected(ctx context.Context, limit int) ([]store.Rejected, error) {

@@ -81,6 +81,7 @@ type Repo struct {
 	Parts
 	stmts     statements
 	importing atomic.Bool // the store is being filled with the content of another
+	written   guess       // the last record, as far as this process knows
 
 	mu     sync.RWMutex // read-held during every operation
 	closed bool

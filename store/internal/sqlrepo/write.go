@@ -42,9 +42,11 @@ func (r *Repo) writeAlways(ctx context.Context, op string, f func(*sql.Tx) error
 	})
 }
 
+const lockTotals = "SELECT last_record FROM totals"
+
 // lock makes tx the only transaction that writes, and returns the ID of the last record.
 func (r *Repo) lock(ctx context.Context, tx *sql.Tx) (last int64, err error) {
-	err = tx.QueryRowContext(ctx, "SELECT last_record FROM totals"+r.Dialect.Lock()).Scan(&last)
+	err = tx.QueryRowContext(ctx, lockTotals+r.Dialect.Lock()).Scan(&last)
 	return last, err
 }
 

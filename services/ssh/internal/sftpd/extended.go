@@ -4,6 +4,8 @@ import (
 	"io"
 	"path"
 	"strings"
+
+	"github.com/decnet/decnet/services/ssh/internal/wire"
 )
 
 // extension is an extended request and the version that sftp-server gives it.
@@ -28,9 +30,9 @@ var extensions = []extension{
 }
 
 func appendVersion(b []byte) []byte {
-	b = appendUint32(append(b, msgVersion), 3)
+	b = wire.AppendUint32(append(b, msgVersion), 3)
 	for _, e := range extensions {
-		b = appendString(appendString(b, e.name), e.version)
+		b = wire.AppendString(wire.AppendString(b, e.name), e.version)
 	}
 	return b
 }
@@ -38,7 +40,7 @@ func appendVersion(b []byte) []byte {
 var errUnsupported = &textError{statusUnsupported, statusText[statusUnsupported]}
 
 func (s *session) extended(r *fields) (*reply, error) {
-	name := string(r.string())
+	name := string(r.ByteString())
 	for _, e := range extensions {
 		if e.name == name {
 			return e.run(s, r)
@@ -49,7 +51,7 @@ func (s *session) extended(r *fields) (*reply, error) {
 
 func (s *session) posixRename(r *fields) (*reply, error) {
 	from, to := r.path(), r.path()
-	if r.bad {
+	if r.Bad {
 		return nil, nil
 	}
 	s.Observe("rename", from, to)
@@ -58,7 +60,7 @@ func (s *session) posixRename(r *fields) (*reply, error) {
 
 func (s *session) hardlink(r *fields) (*reply, error) {
 	from, to := r.path(), r.path()
-	if r.bad {
+	if r.Bad {
 		return nil, nil
 	}
 	s.Observe("link", from, to)
@@ -67,7 +69,7 @@ func (s *session) hardlink(r *fields) (*reply, error) {
 
 func (s *session) statvfs(r *fields) (*reply, error) {
 	name := r.path()
-	if r.bad {
+	if r.Bad {
 		return nil, nil
 	}
 	if _, err := s.Files.Stat(name); err != nil {
@@ -77,7 +79,7 @@ func (s *session) statvfs(r *fields) (*reply, error) {
 }
 
 func (s *session) fstatvfs(r *fields) (*reply, error) {
-	if _, h := s.lookup(r.string()); h == nil {
+	if _, h := s.lookup(r.ByteString()); h == nil {
 		return nil, errFailure
 	}
 	return s.fileSystem()
@@ -93,13 +95,13 @@ func (s *session) fileSystem() (*reply, error) {
 		block, block, s.Blocks, free, free - s.Blocks/20,
 		inodes, inodes - inodes/11, inodes - inodes/11, 0xfd01, noSuid, maxName,
 	} {
-		b = appendUint64(b, n)
+		b = wire.AppendUint64(b, n)
 	}
 	return &reply{msgExtendedReply, b}, nil
 }
 
 func (s *session) fsync(r *fields) (*reply, error) {
-	if _, h := s.lookup(r.string()); h == nil || h.file == nil {
+	if _, h := s.lookup(r.ByteString()); h == nil || h.file == nil {
 		return nil, &textError{statusNoFile, statusText[statusNoFile]}
 	}
 	return nil, nil
@@ -108,14 +110,14 @@ func (s *session) fsync(r *fields) (*reply, error) {
 func (s *session) limits(*fields) (*reply, error) {
 	var b []byte
 	for _, n := range []uint64{maxMessage, maxData, maxData, toldHandles} {
-		b = appendUint64(b, n)
+		b = wire.AppendUint64(b, n)
 	}
 	return &reply{msgExtendedReply, b}, nil
 }
 
 func (s *session) expandPath(r *fields) (*reply, error) {
 	name := r.path()
-	if r.bad {
+	if r.Bad {
 		return nil, nil
 	}
 	if rest, ok := strings.CutPrefix(name, "~"); ok {
@@ -131,7 +133,7 @@ func (s *session) expandPath(r *fields) (*reply, error) {
 
 func (s *session) homeDirectory(r *fields) (*reply, error) {
 	user := r.path()
-	if r.bad {
+	if r.Bad {
 		return nil, nil
 	}
 	return oneName(s.homeOf(user))
@@ -151,18 +153,18 @@ func (s *session) homeOf(user string) (string, error) {
 }
 
 func (s *session) usersGroups(r *fields) (*reply, error) {
-	users, groups := r.string(), r.string()
-	if r.bad {
+	users, groups := r.ByteString(), r.ByteString()
+	if r.Bad {
 		return nil, nil
 	}
 	names := s.ownerNames()
-	b := appendString(nil, lookupIDs(users, names.users))
-	return &reply{msgExtendedReply, appendString(b, lookupIDs(groups, names.groups))}, nil
+	b := wire.AppendString(nil, lookupIDs(users, names.users))
+	return &reply{msgExtendedReply, wire.AppendString(b, lookupIDs(groups, names.groups))}, nil
 }
 
 func lookupIDs(ids []byte, names map[uint32]string) (out []byte) {
-	for r := (&fields{rest: ids}); len(r.rest) >= 4; {
-		out = appendString(out, names[r.uint32()])
+	for r := (&fields{wire.Read(ids)}); len(r.Rest) >= 4; {
+		out = wire.AppendString(out, names[r.Uint32()])
 		if len(out) > maxData/2 {
 			break
 		}
@@ -172,11 +174,11 @@ func lookupIDs(ids []byte, names map[uint32]string) (out []byte) {
 
 // copyData copies between two open files of the session.
 func (s *session) copyData(r *fields) (*reply, error) {
-	_, from := s.lookup(r.string())
-	off, n := r.uint64(), r.uint64()
-	_, to := s.lookup(r.string())
-	at := r.uint64()
-	if r.bad {
+	_, from := s.lookup(r.ByteString())
+	off, n := r.Uint64(), r.Uint64()
+	_, to := s.lookup(r.ByteString())
+	at := r.Uint64()
+	if r.Bad {
 		return nil, nil
 	}
 	if from == nil || to == nil || from.file == nil || to.file == nil || from == to {

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/decnet/decnet/services/internal/shell"
+	"github.com/decnet/decnet/services/ssh/internal/wire"
 )
 
 // Files is the tree that is served. *shell.Files is one. Errors carry a syscall.Errno.
@@ -172,11 +173,11 @@ func (s *session) closeAll() {
 
 // answer appends the answer to one message to s.out.
 func (s *session) answer(message []byte) error {
-	r := &fields{rest: message[1:]}
+	r := &fields{wire.Read(message[1:])}
 	kind := message[0]
 	if kind == msgInit {
-		r.uint32()
-		if r.bad {
+		r.Uint32()
+		if r.Bad {
 			return errBadMessage
 		}
 		s.initialized = true
@@ -186,20 +187,20 @@ func (s *session) answer(message []byte) error {
 	if !s.initialized {
 		return errBadMessage
 	}
-	id := r.uint32()
+	id := r.Uint32()
 	run := request(kind)
 	if run == nil {
 		return nil // a real server logs it and says nothing
 	}
 	reply, err := run(s, r)
 	switch {
-	case r.bad:
+	case r.Bad:
 		return errBadMessage
 	case err != nil || reply == nil:
 		s.status(id, err)
 	default:
 		s.out = append(s.out, reply.kind)
-		s.out = append(appendUint32(s.out, id), reply.body...)
+		s.out = append(wire.AppendUint32(s.out, id), reply.body...)
 	}
 	return nil
 }
@@ -226,8 +227,8 @@ func (s *session) status(id uint32, err error) {
 		code, text = te.code, te.text
 	}
 	s.out = append(s.out, msgStatus)
-	s.out = appendUint32(appendUint32(s.out, id), code)
-	s.out = appendString(appendString(s.out, text), "")
+	s.out = wire.AppendUint32(wire.AppendUint32(s.out, id), code)
+	s.out = wire.AppendString(wire.AppendString(s.out, text), "")
 }
 
 // statusOf is errno_to_portable of sftp-server.
@@ -304,7 +305,7 @@ func (s *session) newHandle(h *handle) (*reply, error) {
 	for n := uint32(0); n < maxHandles; n++ {
 		if _, taken := s.handles[n]; !taken {
 			s.handles[n] = h
-			return &reply{msgHandle, appendString(nil, appendUint32(nil, n))}, nil
+			return &reply{msgHandle, wire.AppendString(nil, wire.AppendUint32(nil, n))}, nil
 		}
 	}
 	if h.file != nil {
@@ -329,8 +330,8 @@ const (
 )
 
 func (s *session) open(r *fields) (*reply, error) {
-	name, flags, a := r.path(), r.uint32(), r.attrs()
-	if r.bad {
+	name, flags, a := r.path(), r.Uint32(), r.attrs()
+	if r.Bad {
 		return nil, nil
 	}
 	flag := os.O_RDONLY
@@ -361,7 +362,7 @@ func (s *session) open(r *fields) (*reply, error) {
 const umask = 0o022
 
 func (s *session) close(r *fields) (*reply, error) {
-	n, h := s.lookup(r.string())
+	n, h := s.lookup(r.ByteString())
 	if h == nil {
 		return nil, syscall.EBADF
 	}
@@ -373,9 +374,9 @@ func (s *session) close(r *fields) (*reply, error) {
 }
 
 func (s *session) read(r *fields) (*reply, error) {
-	_, h := s.lookup(r.string())
-	off, n := r.uint64(), r.uint32()
-	if r.bad {
+	_, h := s.lookup(r.ByteString())
+	off, n := r.Uint64(), r.Uint32()
+	if r.Bad {
 		return nil, nil
 	}
 	if h == nil || h.file == nil {
@@ -389,16 +390,16 @@ func (s *session) read(r *fields) (*reply, error) {
 		}
 		return nil, err
 	}
-	return &reply{msgData, appendString(nil, data[:got])}, nil
+	return &reply{msgData, wire.AppendString(nil, data[:got])}, nil
 }
 
 // errFailure has no errno, which makes it a plain failure.
 var errFailure = errors.New("failure")
 
 func (s *session) write(r *fields) (*reply, error) {
-	_, h := s.lookup(r.string())
-	off, data := r.uint64(), r.string()
-	if r.bad {
+	_, h := s.lookup(r.ByteString())
+	off, data := r.Uint64(), r.ByteString()
+	if r.Bad {
 		return nil, nil
 	}
 	if h == nil || h.file == nil {
@@ -410,7 +411,7 @@ func (s *session) write(r *fields) (*reply, error) {
 
 func (s *session) stat(r *fields) (*reply, error) {
 	name := r.path()
-	if r.bad {
+	if r.Bad {
 		return nil, nil
 	}
 	s.Observe("stat", name, "")
@@ -419,7 +420,7 @@ func (s *session) stat(r *fields) (*reply, error) {
 
 func (s *session) lstat(r *fields) (*reply, error) {
 	name := r.path()
-	if r.bad {
+	if r.Bad {
 		return nil, nil
 	}
 	s.Observe("lstat", name, "")
@@ -427,7 +428,7 @@ func (s *session) lstat(r *fields) (*reply, error) {
 }
 
 func (s *session) fstat(r *fields) (*reply, error) {
-	_, h := s.lookup(r.string())
+	_, h := s.lookup(r.ByteString())
 	switch {
 	case h == nil:
 		return nil, errFailure
@@ -446,7 +447,7 @@ func attrsOf(info fs.FileInfo, err error) (*reply, error) {
 
 func (s *session) setstat(r *fields) (*reply, error) {
 	name, a := r.path(), r.attrs()
-	if r.bad {
+	if r.Bad {
 		return nil, nil
 	}
 	s.Observe("setstat", name, "")
@@ -454,9 +455,9 @@ func (s *session) setstat(r *fields) (*reply, error) {
 }
 
 func (s *session) fsetstat(r *fields) (*reply, error) {
-	_, h := s.lookup(r.string())
+	_, h := s.lookup(r.ByteString())
 	a := r.attrs()
-	if r.bad {
+	if r.Bad {
 		return nil, nil
 	}
 	if h == nil {
@@ -508,7 +509,7 @@ func (s *session) truncate(name string, size int64, file shell.File) error {
 
 func (s *session) opendir(r *fields) (*reply, error) {
 	name := r.path()
-	if r.bad {
+	if r.Bad {
 		return nil, nil
 	}
 	s.Observe("opendir", name, "")
@@ -534,7 +535,7 @@ type renamed struct {
 func (r renamed) Name() string { return r.name }
 
 func (s *session) readdir(r *fields) (*reply, error) {
-	_, h := s.lookup(r.string())
+	_, h := s.lookup(r.ByteString())
 	if h == nil || h.file != nil {
 		return nil, errFailure
 	}
@@ -543,10 +544,10 @@ func (s *session) readdir(r *fields) (*reply, error) {
 	}
 	part := h.list[h.at:min(len(h.list), h.at+maxEntries)]
 	h.at += len(part)
-	body := appendUint32(nil, uint32(len(part)))
+	body := wire.AppendUint32(nil, uint32(len(part)))
 	for _, info := range part {
-		body = appendString(body, info.Name())
-		body = appendString(body, s.longName(info))
+		body = wire.AppendString(body, info.Name())
+		body = wire.AppendString(body, s.longName(info))
 		body = appendAttrs(body, info)
 	}
 	return &reply{msgName, body}, nil
@@ -554,7 +555,7 @@ func (s *session) readdir(r *fields) (*reply, error) {
 
 func (s *session) remove(r *fields) (*reply, error) {
 	name := r.path()
-	if r.bad {
+	if r.Bad {
 		return nil, nil
 	}
 	s.Observe("remove", name, "")
@@ -566,7 +567,7 @@ func (s *session) remove(r *fields) (*reply, error) {
 
 func (s *session) rmdir(r *fields) (*reply, error) {
 	name := r.path()
-	if r.bad {
+	if r.Bad {
 		return nil, nil
 	}
 	s.Observe("rmdir", name, "")
@@ -578,7 +579,7 @@ func (s *session) rmdir(r *fields) (*reply, error) {
 
 func (s *session) mkdir(r *fields) (*reply, error) {
 	name, a := r.path(), r.attrs()
-	if r.bad {
+	if r.Bad {
 		return nil, nil
 	}
 	perm := fs.FileMode(0o777)
@@ -591,7 +592,7 @@ func (s *session) mkdir(r *fields) (*reply, error) {
 
 func (s *session) realpath(r *fields) (*reply, error) {
 	name := r.path()
-	if r.bad {
+	if r.Bad {
 		return nil, nil
 	}
 	if name == "" {
@@ -610,14 +611,14 @@ func oneName(name string, err error) (*reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	body := appendUint32(nil, 1)
-	body = appendString(appendString(body, name), name)
-	return &reply{msgName, appendUint32(body, 0)}, nil
+	body := wire.AppendUint32(nil, 1)
+	body = wire.AppendString(wire.AppendString(body, name), name)
+	return &reply{msgName, wire.AppendUint32(body, 0)}, nil
 }
 
 func (s *session) readlink(r *fields) (*reply, error) {
 	name := r.path()
-	if r.bad {
+	if r.Bad {
 		return nil, nil
 	}
 	return oneName(s.Files.Readlink(name))
@@ -626,7 +627,7 @@ func (s *session) readlink(r *fields) (*reply, error) {
 // rename is that of version 3: it does not replace.
 func (s *session) rename(r *fields) (*reply, error) {
 	from, to := r.path(), r.path()
-	if r.bad {
+	if r.Bad {
 		return nil, nil
 	}
 	s.Observe("rename", from, to)
@@ -638,7 +639,7 @@ func (s *session) rename(r *fields) (*reply, error) {
 
 func (s *session) symlink(r *fields) (*reply, error) {
 	target, name := r.path(), r.path()
-	if r.bad {
+	if r.Bad {
 		return nil, nil
 	}
 	s.Observe("symlink", name, target)

@@ -1,63 +1,24 @@
 package sftpd
 
 import (
-	"encoding/binary"
 	"fmt"
 	"io/fs"
 	"strconv"
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/decnet/decnet/services/ssh/internal/wire"
 )
 
-func appendUint32(b []byte, n uint32) []byte { return binary.BigEndian.AppendUint32(b, n) }
-
-func appendUint64(b []byte, n uint64) []byte { return binary.BigEndian.AppendUint64(b, n) }
-
-func appendString[T ~string | ~[]byte](b []byte, s T) []byte {
-	return append(appendUint32(b, uint32(len(s))), s...)
-}
-
-// fields reads the fields of a message. After one that is not there it gives zero values,
-// and bad is set.
-type fields struct {
-	rest []byte
-	bad  bool
-}
-
-func (f *fields) bytes(n uint32) []byte {
-	if f.bad || uint64(n) > uint64(len(f.rest)) {
-		f.bad = true
-		return nil
-	}
-	b := f.rest[:n]
-	f.rest = f.rest[n:]
-	return b
-}
-
-func (f *fields) uint32() uint32 {
-	b := f.bytes(4)
-	if b == nil {
-		return 0
-	}
-	return binary.BigEndian.Uint32(b)
-}
-
-func (f *fields) uint64() uint64 {
-	b := f.bytes(8)
-	if b == nil {
-		return 0
-	}
-	return binary.BigEndian.Uint64(b)
-}
-
-func (f *fields) string() []byte { return f.bytes(f.uint32()) }
+// fields reads the fields of a message, and those of SFTP.
+type fields struct{ wire.Fields }
 
 // path is a string without a NUL, which a real server could not keep either.
 func (f *fields) path() string {
-	s := string(f.string())
+	s := string(f.ByteString())
 	if strings.IndexByte(s, 0) >= 0 {
-		f.bad = true
+		f.Bad = true
 	}
 	return s
 }
@@ -76,23 +37,23 @@ type attrs struct {
 }
 
 func (f *fields) attrs() attrs {
-	a := attrs{flags: f.uint32()}
+	a := attrs{flags: f.Uint32()}
 	if a.flags&attrSize != 0 {
-		a.size = f.uint64()
+		a.size = f.Uint64()
 	}
 	if a.flags&attrOwner != 0 {
-		a.uid, a.gid = f.uint32(), f.uint32()
+		a.uid, a.gid = f.Uint32(), f.Uint32()
 	}
 	if a.flags&attrPermissions != 0 {
-		a.mode = f.uint32()
+		a.mode = f.Uint32()
 	}
 	if a.flags&attrTimes != 0 {
-		a.atime, a.mtime = f.uint32(), f.uint32()
+		a.atime, a.mtime = f.Uint32(), f.Uint32()
 	}
 	if a.flags&attrExtended != 0 {
-		for n := f.uint32(); n > 0 && !f.bad; n-- {
-			f.string()
-			f.string()
+		for n := f.Uint32(); n > 0 && !f.Bad; n-- {
+			f.ByteString()
+			f.ByteString()
 		}
 	}
 	return a
@@ -109,11 +70,11 @@ func statOf(info fs.FileInfo) syscall.Stat_t {
 func appendAttrs(b []byte, info fs.FileInfo) []byte {
 	st := statOf(info)
 	mtime := uint32(info.ModTime().Unix())
-	b = appendUint32(b, attrSize|attrOwner|attrPermissions|attrTimes)
-	b = appendUint64(b, uint64(info.Size()))
-	b = appendUint32(appendUint32(b, st.Uid), st.Gid)
-	b = appendUint32(b, unixMode(info.Mode()))
-	return appendUint32(appendUint32(b, mtime), mtime)
+	b = wire.AppendUint32(b, attrSize|attrOwner|attrPermissions|attrTimes)
+	b = wire.AppendUint64(b, uint64(info.Size()))
+	b = wire.AppendUint32(wire.AppendUint32(b, st.Uid), st.Gid)
+	b = wire.AppendUint32(b, unixMode(info.Mode()))
+	return wire.AppendUint32(wire.AppendUint32(b, mtime), mtime)
 }
 
 // The bits of st_mode beyond the permissions.

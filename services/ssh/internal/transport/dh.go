@@ -4,6 +4,8 @@ import (
 	"crypto/rand"
 	"math/big"
 	"sync"
+
+	"github.com/decnet/decnet/services/ssh/internal/wire"
 )
 
 // The Diffie-Hellman groups of RFC 2409 section 6.2 and RFC 3526. Each prime is
@@ -82,9 +84,9 @@ func (t *Transport) clientInteger(message byte) (*big.Int, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := reader(p[1:])
-	n := f.mpint()
-	if !f.end() {
+	f := wire.Read(p[1:])
+	n := f.MPInt()
+	if !f.End() {
 		return nil, errKexValue
 	}
 	return n, nil
@@ -114,9 +116,9 @@ func runGEX(t *Transport, _ kexMethod, x *transcript) (byte, []byte, []byte, err
 	if err != nil {
 		return 0, nil, nil, err
 	}
-	f := reader(p[1:])
-	low, want, high := f.uint32(), f.uint32(), f.uint32()
-	if !f.end() || high < low || want < low || high < want || high < gexMin {
+	f := wire.Read(p[1:])
+	low, want, high := f.Uint32(), f.Uint32(), f.Uint32()
+	if !f.End() || high < low || want < low || high < want || high < gexMin {
 		return 0, nil, nil, errKexValue
 	}
 	prime := gexGroup(want, high)
@@ -132,7 +134,7 @@ func runGEX(t *Transport, _ kexMethod, x *transcript) (byte, []byte, []byte, err
 		return 0, nil, nil, err
 	}
 	for _, n := range []uint32{low, want, high} {
-		x.Write(appendUint32(nil, n))
+		x.Write(wire.AppendUint32(nil, n))
 	}
 	for _, n := range []*big.Int{prime, two, theirs, ours} {
 		x.Write(appendBigInt(nil, n))

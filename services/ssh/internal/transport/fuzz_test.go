@@ -6,6 +6,8 @@ import (
 	"io"
 	"net"
 	"testing"
+
+	"github.com/decnet/decnet/services/ssh/internal/wire"
 )
 
 func FuzzBanner(f *testing.F) {
@@ -105,8 +107,8 @@ func FuzzHandshake(f *testing.F) {
 		}
 		packet, _ := plain.seal(nil, 0, append(theirs, 0, 0, 0, 0, 0), nil)
 		for _, next := range [][]byte{
-			appendString([]byte{msgKexInitial}, make([]byte, 32)),
-			appendString([]byte{msgKexInitial}, make([]byte, sntrupKeySize+32)),
+			wire.AppendString([]byte{msgKexInitial}, make([]byte, 32)),
+			wire.AppendString([]byte{msgKexInitial}, make([]byte, sntrupKeySize+32)),
 			appendBigInt([]byte{msgKexInitial}, two),
 			{msgGexRequest, 0, 0, 8, 0, 0, 0, 8, 0, 0, 0, 32, 0},
 		} {

@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"golang.org/x/crypto/ssh"
+
+	"github.com/decnet/decnet/services/ssh/internal/wire"
 )
 
 const (
@@ -50,16 +52,16 @@ const (
 func parseKexInit(payload []byte) (*kexInit, error) {
 	const cookie = 16
 	k := &kexInit{payload: payload}
-	f := reader(payload)
-	f.bytes(1 + cookie)
+	f := wire.Read(payload)
+	f.Bytes(1 + cookie)
 	for i := range k.lists {
-		if s := f.string(); len(s) > 0 {
+		if s := f.ByteString(); len(s) > 0 {
 			k.lists[i] = strings.Split(string(s), ",")
 		}
 	}
-	k.guessFollows = f.bool()
-	f.uint32()
-	if !f.ok() {
+	k.guessFollows = f.Bool()
+	f.Uint32()
+	if !f.OK() {
 		return nil, errCorrupt
 	}
 	return k, nil
@@ -125,7 +127,7 @@ func (t *Transport) awaitKex(want byte) ([]byte, error) {
 		case p[0] == msgDisconnect:
 			return nil, disconnected(p)
 		case p[0] < 50:
-			if err := t.write(appendUint32([]byte{msgUnimplemented}, t.lastSeq)); err != nil {
+			if err := t.write(wire.AppendUint32([]byte{msgUnimplemented}, t.lastSeq)); err != nil {
 				return nil, err
 			}
 		default:
@@ -255,9 +257,9 @@ func (t *Transport) changeKeys(r *kexResult, first bool) error {
 }
 
 func (c *Config) extInfo() []byte {
-	p := appendUint32([]byte{msgExtInfo}, uint32(len(c.ExtInfo)))
+	p := wire.AppendUint32([]byte{msgExtInfo}, uint32(len(c.ExtInfo)))
 	for _, e := range c.ExtInfo {
-		p = appendString(appendString(p, e.Name), e.Value)
+		p = wire.AppendString(wire.AppendString(p, e.Name), e.Value)
 	}
 	return p
 }
@@ -297,7 +299,7 @@ func (t *Transport) newTranscript(theirs, ours *kexInit, hostKey []byte) *transc
 }
 
 func (x *transcript) string(b []byte) {
-	x.Write(appendUint32(x.AvailableBuffer(), uint32(len(b))))
+	x.Write(wire.AppendUint32(x.AvailableBuffer(), uint32(len(b))))
 	x.Write(b)
 }
 
@@ -331,7 +333,7 @@ func (t *Transport) runMethod(a Agreement, theirs, ours *kexInit) (*kexResult, e
 	if err != nil {
 		return nil, err
 	}
-	reply := appendString([]byte{answer}, blob)
+	reply := wire.AppendString([]byte{answer}, blob)
 	reply = append(reply, public...)
-	return result, t.write(appendString(reply, sig))
+	return result, t.write(wire.AppendString(reply, sig))
 }

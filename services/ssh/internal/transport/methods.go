@@ -10,6 +10,8 @@ import (
 	_ "crypto/sha512" // registers crypto.SHA384 and SHA512
 	"fmt"
 	"math/big"
+
+	"github.com/decnet/decnet/services/ssh/internal/wire"
 )
 
 // Message numbers of the key exchange methods (RFC 4253 section 8, RFC 4419, RFC 5656).
@@ -58,9 +60,9 @@ func (t *Transport) clientString() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := reader(p[1:])
-	s := f.string()
-	if !f.end() {
+	f := wire.Read(p[1:])
+	s := f.ByteString()
+	if !f.End() {
 		return nil, errKexValue
 	}
 	return s, nil
@@ -94,7 +96,7 @@ func runECDH(t *Transport, m kexMethod, x *transcript) (byte, []byte, []byte, er
 	}
 	x.string(theirs)
 	x.string(ours)
-	return msgKexReply, appendString(nil, ours), appendMPInt(nil, shared), nil
+	return msgKexReply, wire.AppendString(nil, ours), wire.AppendMPInt(nil, shared), nil
 }
 
 // runHybrid combines a key encapsulation with X25519: both public parts are joined, and
@@ -121,7 +123,7 @@ func runHybrid(t *Transport, m kexMethod, x *transcript, keySize int, encapsulat
 	h.Write(shared)
 	x.string(theirs)
 	x.string(ours)
-	return msgKexReply, appendString(nil, ours), appendString(nil, h.Sum(nil)), nil
+	return msgKexReply, wire.AppendString(nil, ours), wire.AppendString(nil, h.Sum(nil)), nil
 }
 
 // runMLKEM is draft-ietf-sshm-mlkem-hybrid-kex.

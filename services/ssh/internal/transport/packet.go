@@ -11,6 +11,8 @@ import (
 
 	"golang.org/x/crypto/chacha20"
 	"golang.org/x/crypto/poly1305" //lint:ignore SA1019 chacha20-poly1305@openssh.com is not the AEAD of RFC 8439 that replaced it
+
+	"github.com/decnet/decnet/services/ssh/internal/wire"
 )
 
 // maxPacket is the longest packet that OpenSSH takes.
@@ -53,7 +55,7 @@ func frame(dst, payload []byte, block, clear int, rand io.Reader) ([]byte, error
 	if pad < 4 {
 		pad += block
 	}
-	dst = appendUint32(dst, uint32(1+len(payload)+pad))
+	dst = wire.AppendUint32(dst, uint32(1+len(payload)+pad))
 	dst = append(dst, byte(pad))
 	dst = append(dst, payload...)
 	start := len(dst)

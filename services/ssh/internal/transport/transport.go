@@ -22,6 +22,8 @@ import (
 	"sync"
 
 	"golang.org/x/crypto/ssh"
+
+	"github.com/decnet/decnet/services/ssh/internal/wire"
 )
 
 // The message numbers of RFC 4253 section 12 and RFC 8308 that the transport handles.
@@ -213,7 +215,7 @@ func (t *Transport) write(payload []byte) error {
 
 // Unimplemented answers the packet that was read last as one of an unknown type.
 func (t *Transport) Unimplemented() error {
-	return t.WritePacket(appendUint32([]byte{msgUnimplemented}, t.lastSeq))
+	return t.WritePacket(wire.AppendUint32([]byte{msgUnimplemented}, t.lastSeq))
 }
 
 // Disconnect tells the client why the connection ends, as OpenSSH words it, and returns an
@@ -234,9 +236,9 @@ func (t *Transport) disconnect(message string) error {
 }
 
 func (t *Transport) disconnectLocked(message string) error {
-	p := appendUint32([]byte{msgDisconnect}, disconnectProtocolError)
-	p = appendString(p, message)
-	p = appendString(p, "")
+	p := wire.AppendUint32([]byte{msgDisconnect}, disconnectProtocolError)
+	p = wire.AppendString(p, message)
+	p = wire.AppendString(p, "")
 	if err := t.write(p); err != nil {
 		return err
 	}
@@ -245,8 +247,8 @@ func (t *Transport) disconnectLocked(message string) error {
 
 // SendDebug sends a message that clients show when asked to be verbose.
 func (t *Transport) SendDebug(message string) error {
-	p := appendString([]byte{msgDebug, 0}, message)
-	return t.WritePacket(appendString(p, ""))
+	p := wire.AppendString([]byte{msgDebug, 0}, message)
+	return t.WritePacket(wire.AppendString(p, ""))
 }
 
 // StartCompression turns on what was agreed on, both ways; it is called right after the
@@ -272,8 +274,8 @@ func (t *Transport) resetCompression() {
 }
 
 func disconnected(p []byte) error {
-	r := reader(p[1:])
-	e := &DisconnectError{Reason: r.uint32()}
-	e.Message = string(r.string())
+	r := wire.Read(p[1:])
+	e := &DisconnectError{Reason: r.Uint32()}
+	e.Message = string(r.ByteString())
 	return e
 }
