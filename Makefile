@@ -4,6 +4,7 @@
 # make figures what reading a store of ten million records costs, on both databases (an hour, 30 GB in KEEP)
 # make galera  the conformance suite of stores on a cluster of three nodes
 # make mysql   the tests of stores, of copies and of the daemon's databases on MySQL
+# make ubuntu  the tests of real daemons on Ubuntu, from its own archive
 # make fuzz    every fuzz target for FUZZTIME
 # make lint    gofmt, go vet, staticcheck
 
@@ -14,7 +15,7 @@ VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev
 COMMIT   ?= $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
 LDFLAGS  := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 
-.PHONY: build demo test bench figures galera mysql fuzz lint
+.PHONY: build demo test bench figures galera mysql ubuntu fuzz lint
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
@@ -41,10 +42,15 @@ mysql:
 	DECNET_TEST_SERVER=mysql $(GO) test -count=1 -timeout 30m -skip W06_KilledNode ./store/mysql ./store/transfer
 	DECNET_TEST_SERVER=mysql $(GO) test -count=1 -timeout 30m -run 'MySQL|DatabaseCopy' ./cmd/decnetd
 
+ubuntu:
+	test/base ubuntu
+	$(GO) test -tags ubuntu -count=1 -timeout 20m -run TestUbuntu -v ./services/daemon
+
 fuzz:
 	test/fuzz $(FUZZTIME)
 
 lint:
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }
 	$(GO) vet ./...
+	$(GO) vet -tags ubuntu ./services/daemon
 	$(GO) tool staticcheck ./...

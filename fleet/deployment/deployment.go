@@ -87,7 +87,9 @@ type LeftError struct {
 func (e *LeftError) Error() string { return e.say(e.Err.Error()) }
 
 // Explain says the same without what the machine said.
-func (e *LeftError) Explain() string { return e.say(cmp.Or(fleet.Explain(e.Err), "the log of the system says why")) }
+func (e *LeftError) Explain() string {
+	return e.say(cmp.Or(fleet.Explain(e.Err), "the log of the system says why"))
+}
 
 func (e *LeftError) say(why string) string {
 	const several = 8

@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"github.com/decnet/decnet"
-	"github.com/decnet/decnet/fleet/compose"
 	"github.com/decnet/decnet/fleet"
+	"github.com/decnet/decnet/fleet/compose"
 	"github.com/decnet/decnet/fleet/docker"
 )
 

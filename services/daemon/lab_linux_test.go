@@ -60,7 +60,9 @@ func newLab(t *testing.T, ini string) *lab {
 	t.Helper()
 	l := &lab{Engine: enginetest.Start(t), lan: enginetest.NewLAN(t)}
 	l.ImportBase(t)
-	l.ImportUbuntu(t)
+	if strings.Contains(ini, "[ubuntu") {
+		l.ImportUbuntu(t)
+	}
 	reg, err := services.NewRegistry(ssh.Service{}, telnet.Service{})
 	if err != nil {
 		t.Fatal(err)

@@ -50,15 +50,6 @@ accept = nobody
 binary = example/hello:1
 exec = /usr/bin/perl /hello.pl "as asked"
 ports = 8080
-[ubuntu22]
-ip = 10.99.0.13
-services = ssh, telnet
-[ubuntu22.ssh]
-daemon = real
-password = letmein
-[ubuntu22.telnet]
-daemon = real
-password = letmein
 `
 
 // helloImage is the image of an operator: a server that answers with its argument.
@@ -71,7 +62,7 @@ while (my $c = $l->accept) { sysread $c, my $request, 4096; print $c "HTTP/1.0 2
 )
 
 const (
-	vault, annex, ubuntu = "10.99.0.11", "10.99.0.12", "10.99.0.13"
+	vault, annex = "10.99.0.11", "10.99.0.12"
 
 	vault6 = "fd99::11"
 )
@@ -79,7 +70,7 @@ const (
 // TestRealDaemons attacks real daemons on a LAN. Its parts share one deployment.
 func TestRealDaemons(t *testing.T) {
 	l := newLab(t, realFleet)
-	for _, at := range [][2]string{{vault, "22"}, {vault, "23"}, {annex, "22"}, {ubuntu, "22"}, {ubuntu, "23"}} {
+	for _, at := range [][2]string{{vault, "22"}, {vault, "23"}, {annex, "22"}} {
 		l.ready(t, at[0], at[1])
 	}
 	for _, part := range []struct {
@@ -90,7 +81,6 @@ func TestRealDaemons(t *testing.T) {
 		{"commands", commands},
 		{"transfers", transfers},
 		{"IPv6", overIPv6},
-		{"Ubuntu", onUbuntu},
 		{"telnet", telnetSession},
 		{"brute force", bruteForce},
 		{"two deckies share nothing", nothingShared},
@@ -268,48 +258,6 @@ expect "login: "; send "root\r"; expect "assword: "; send "letmein\r"; expect "#
 `)
 	l.wait(t, "vault-telnet", "auth_attempt", append([]string{"username", "six", "password", "boo", "outcome", "failure"}, from...)...)
 	l.wait(t, "vault-telnet", "command", append([]string{"command", "echo of six"}, from...)...)
-}
-
-// onUbuntu attacks the daemons of another distribution.
-func onUbuntu(t *testing.T, l *lab) {
-	if out := l.lan.Attack(t, "nmap", "-Pn", "-n", "-p", "22", "-sV", ubuntu); !regexp.MustCompile(`OpenSSH 8\.9p1 Ubuntu 3`).MatchString(out) {
-		t.Errorf("nmap says\n%s", out)
-	}
-	const c = "ubuntu22-ssh"
-	l.ssh(t, "wrong", "", "ssh", "ghost@"+ubuntu, "id")
-	l.wait(t, c, "auth_attempt", "username", "ghost", "password", "wrong", "outcome", "failure", "src_ip", enginetest.AttackerAddr)
-	if out := l.ssh(t, "letmein", "", "ssh", "root@"+ubuntu, "head -n 1 /etc/os-release"); out != "PRETTY_NAME=\"Ubuntu 22.04 LTS\"\n" && !strings.HasPrefix(out, "PRETTY_NAME=\"Ubuntu 22.04.") {
-		t.Errorf("the machine says %q", out)
-	}
-	l.wait(t, c, "auth_attempt", "username", "root", "password", "letmein", "outcome", "success")
-	e := l.wait(t, c, "session")
-	if e.Decky != "ubuntu22" || len(e.Value("hassh")) != 32 {
-		t.Errorf("%+v", e)
-	}
-	l.wait(t, c, "command", "command", "head -n 1 /etc/os-release", "user", "root", "pwd", "/root")
-	typed := []string{"cd /tmp", "for i in 1 2; do echo $i; done", "exit"}
-	l.ssh(t, "letmein", strings.Join(typed, "\n")+"\n", "ssh", "-tt", "root@"+ubuntu)
-	for _, line := range typed {
-		l.wait(t, c, "command", "command", line)
-	}
-	_, files, seen, stop := l.watched(t, capture.Options{}, capture.Container{Decky: "ubuntu22", Service: "ssh"})
-	defer stop()
-	kept := seen.until(t, func(i int) {
-		l.ssh(t, "letmein", "", "ssh", "root@"+ubuntu, fmt.Sprintf("echo kept > /tmp/kept%d", i))
-	}, "file_captured")
-	if e := kept; e.Attacker.String() != enginetest.AttackerAddr || e.Value("size") != "5" {
-		t.Errorf("%v", e.Fields)
-	} else if f, err := files.Open("ubuntu22", e.Value("stored_as")); err != nil {
-		t.Error(err)
-	} else {
-		f.Close()
-	}
-	telnetDialogue(t, l, ubuntu, `expect "login: "; send "root\r"; expect "assword: "; send "boo\r"; expect "incorrect"
-expect "login: "; send "root\r"; expect "assword: "; send "letmein\r"; expect "# "; send "cat /etc/issue.net\r"; expect "Ubuntu 22.04"; expect "# "; send "exit\r"; expect eof
-`)
-	l.wait(t, "ubuntu22-telnet", "auth_attempt", "username", "root", "password", "boo", "outcome", "failure")
-	l.wait(t, "ubuntu22-telnet", "auth_attempt", "username", "root", "password", "letmein", "outcome", "success")
-	l.wait(t, "ubuntu22-telnet", "command", "command", "cat /etc/issue.net")
 }
 
 // otherShells are those that do not tell what they are given.
