@@ -33,6 +33,7 @@ bench:
 figures:
 	$(GO) test -run '^$$' -bench 'Ingest$$/ratio' -benchtime 2000x ./store/sqlite ./store/mysql
 	$(GO) run ./test/figures -keep '$(KEEP)'
+	$(GO) run ./test/figures -keep '$(KEEP)' -every 1s
 
 galera:
 	DECNET_GALERA_SUITE=1 $(GO) test -count=1 -timeout 30m -run W06_KilledNode -v ./store/mysql

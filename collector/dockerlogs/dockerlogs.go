@@ -281,17 +281,15 @@ func (r *run) visit(f *follower) bool {
 			r.src.opts.Log.Warn("the log of a container cannot be read", "decky", f.decky, "service", f.service, "error", err)
 		}
 	}
-	if more && err == nil {
-		return true
-	}
-	if ended {
+	more = more && err == nil
+	if ended && !more {
 		f.finish(r)
 	}
-	if !removed {
+	if more || !removed {
 		if p, ok := f.moved(); ok {
 			r.batch.positions = append(r.batch.positions, p)
 		}
-		return false
+		return more
 	}
 	if f.gap != "" || err != nil {
 		r.gap(f, gapRemoved, "")

@@ -95,8 +95,9 @@ func (m *meter) calibrate(lasts time.Duration) {
 	m.record = (m.cpu() - busy) / time.Duration(max(1, m.written()-written))
 }
 
-// read asks for url with n readers, each of whom asks again as soon as it has the answer.
-func (m *meter) read(ctx context.Context, c *http.Client, token, url string, n int, lasts time.Duration) (latency, error) {
+// read asks for url with n readers, each of whom asks again when every has passed since it
+// asked, or when it has the answer if that takes longer.
+func (m *meter) read(ctx context.Context, c *http.Client, token, url string, n int, every, lasts time.Duration) (latency, error) {
 	busy, written := m.cpu(), m.written()
 	var mu sync.Mutex
 	var all []time.Duration
@@ -104,14 +105,17 @@ func (m *meter) read(ctx context.Context, c *http.Client, token, url string, n i
 	var work sync.WaitGroup
 	begin := time.Now()
 	end := begin.Add(lasts)
-	for range n {
+	for i := range n {
 		work.Go(func() {
 			var took []time.Duration
 			var err error
-			for err == nil && (time.Now().Before(end) || len(took) == 0) {
+			next := begin.Add(every * time.Duration(i) / time.Duration(n))
+			for err == nil && (next.Before(end) || len(took) == 0) {
+				time.Sleep(time.Until(next))
 				begin := time.Now()
 				err = ask(ctx, c, token, url)
 				took = append(took, time.Since(begin))
+				next = begin.Add(max(every, took[len(took)-1]))
 			}
 			mu.Lock()
 			defer mu.Unlock()

@@ -42,6 +42,7 @@ type options struct {
 	keep    string
 	readers int
 	rate    int
+	every   time.Duration
 	lasts   time.Duration
 	pool    string
 	only    *regexp.Regexp
@@ -71,6 +72,7 @@ func parse(args []string) (options, error) {
 	flags.StringVar(&o.keep, "keep", "", "`directory` whose filled stores are used and kept; none: a temporary one")
 	flags.IntVar(&o.readers, "readers", 50, "readers at a time")
 	flags.IntVar(&o.rate, "rate", 2000, "records a second that arrive meanwhile")
+	flags.DurationVar(&o.every, "every", 0, "how often each reader asks; 0: as soon as it has the answer")
 	flags.DurationVar(&o.lasts, "for", 10*time.Second, "how long each page is asked for")
 	flags.StringVar(&o.pool, "buffer-pool", "1G", "page cache of MariaDB")
 	only := flags.String("only", "", "measure only the pages whose names match the `expression`")
@@ -113,7 +115,7 @@ func run(ctx context.Context, o options) error {
 		}
 		defer pprof.StopCPUProfile()
 	}
-	fmt.Printf("%d CPUs, %d readers, %d records a second arrive, %s for each page\n", runtime.NumCPU(), o.readers, o.rate, o.lasts)
+	fmt.Printf("%d CPUs, %d readers, each every %s, %d records a second arrive, %s for each page\n", runtime.NumCPU(), o.readers, o.every, o.rate, o.lasts)
 	for _, name := range o.stores {
 		columns := make([]column, len(o.records))
 		for i, n := range o.records {
@@ -244,7 +246,7 @@ func measure(ctx context.Context, o options, name string, n int) (c column, err 
 				continue
 			}
 			path := strings.NewReplacer("%[1]d", strconv.Itoa(n/2), "%[2]s", day, "%[3]s", mark).Replace(p.path)
-			a, err := m.read(ctx, client, token, base+path, o.readers, o.lasts)
+			a, err := m.read(ctx, client, token, base+path, o.readers, o.every, o.lasts)
 			if err != nil {
 				return err
 			}
