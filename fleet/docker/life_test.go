@@ -121,7 +121,7 @@ func TestLife(t *testing.T) {
 	t.Run("add and remove", func(t *testing.T) {
 		more := decky("more", 13, "http")
 		mustApply(t, r, fromINI(t, web, db, more))
-		equal(t, "steps", done.take(), []string{"create container more", "create container more-http"})
+		equal(t, "steps", done.take(), []string{"create container more", "create container more-http", "create interface decnet_macvlan0"})
 		mustDown(t, r, "db")
 		equal(t, "steps", done.take(), []string{"remove container db", "remove container db-mysql", "remove container db-redis"})
 		equal(t, "states", states(t, r), []string{"web/ftp=up", "web/http=up", "more/http=up"})

@@ -360,7 +360,6 @@ func TestW26_OneDeckyIsTakenDown(t *testing.T) {
 func TestHopLimitsOfIPv6(t *testing.T) {
 	l := newLab(t)
 	r, _ := l.runtime(t, docker.Options{})
-	ip(t, "-n attacker addr add fd99::50/64 dev att0 nodad")
 	f := fromINI(t, decky("tux", 10, "http")+"nmap_os = linux\n", decky("win", 11, "http")+"nmap_os = windows\n")
 	f.Subnet6, f.Gateway6 = netip.MustParsePrefix("fd99::/64"), netip.MustParseAddr("fd99::1")
 	for i := range f.Deckies {
