@@ -2,6 +2,7 @@ package capture
 
 import (
 	"bytes"
+	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -27,9 +28,7 @@ func look(pid int) process {
 	if f := strings.Fields(string(stat[end+1:])); len(f) > 1 {
 		p.parent, _ = strconv.Atoi(f[1])
 	}
-	if title, err := os.ReadFile(dir + "/cmdline"); err == nil {
-		p.title = strings.TrimSpace(strings.ReplaceAll(string(title[:min(len(title), 4<<10)]), "\x00", " "))
-	}
+	p.title = strings.TrimSpace(strings.ReplaceAll(titleOf(dir, 4<<10), "\x00", " "))
 	if id, err := os.ReadFile(dir + "/loginuid"); err == nil {
 		p.loginUID = strings.TrimSpace(string(id))
 	}
@@ -42,6 +41,21 @@ func look(pid int) process {
 		}
 	}
 	return p
+}
+
+// titleOf returns the beginning of the arguments of a process, each with a zero byte after it.
+// They can be megabytes.
+func titleOf(dir string, most int64) string {
+	f, err := os.Open(dir + "/cmdline")
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	title, err := io.ReadAll(io.LimitReader(f, most))
+	if err != nil {
+		return ""
+	}
+	return string(title)
 }
 
 // daemonOf returns the nearest ancestor of a process that serves a connection, with a zero

@@ -161,8 +161,8 @@ func (p *programs) look(f *os.File, tid int) (one program, ok bool) {
 	one.exe, _ = os.Readlink("/proc/self/fd/" + strconv.Itoa(int(f.Fd()))) // of an open file it is there
 	one.by, _ = os.Readlink(dir + "/exe")                                  // what is missing is not told
 	one.dir, _ = os.Readlink(dir + "/cwd")
-	if title, err := os.ReadFile(dir + "/cmdline"); err == nil {
-		one.shell = strings.Split(strings.TrimSuffix(string(title[:min(len(title), maxArgs)]), "\x00"), "\x00")
+	if title := titleOf(dir, maxArgs); title != "" {
+		one.shell = strings.Split(strings.TrimSuffix(title, "\x00"), "\x00")
 	}
 	// What a daemon has forked bears its name until the program starts.
 	daemon := daemonOf(look(starter.parent), p.c.Service, p.c.PID)

@@ -19,7 +19,7 @@ type typed struct {
 }
 
 // sftpServer is what sshd has the shell run for the subsystem.
-const sftpServer = "/usr/lib/openssh/sftp-server -f AUTH"
+const sftpServer = "/usr/lib/openssh/sftp-server -f AUTH -l INFO"
 
 // serveCommands hears of the commands that shells run. The shell waits for the answer, and
 // so do its ancestors: whose command it is does not depend on what anybody says.
@@ -29,7 +29,7 @@ func (s *server) serveCommands(ctx context.Context, name string) error {
 		if a.visit == nil || json.NewDecoder(io.LimitReader(c, maxCommand)).Decode(&t) != nil {
 			return
 		}
-		if !strings.HasPrefix(string(t.Command), sftpServer) { // that one is told as a subsystem
+		if string(t.Command) != sftpServer { // that one is told as a subsystem
 			a.visit.Emit("command", decnet.F("command", string(t.Command)), decnet.F("user", userName(a.uid)),
 				decnet.F("uid", strconv.Itoa(a.uid)), decnet.F("pwd", string(t.Dir)))
 		}

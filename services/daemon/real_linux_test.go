@@ -144,6 +144,9 @@ func commands(t *testing.T, l *lab) {
 	const c = "vault-ssh"
 	l.ssh(t, "letmein", "", "ssh", "root@"+vault, "cd /tmp && echo 'a  b'")
 	l.wait(t, c, "command", "command", "cd /tmp && echo 'a  b'", "uid", "0", "user", "root", "pwd", "/root", "src_ip", "10.99.0.50")
+	behind := "/usr/lib/openssh/sftp-server -f AUTH -l INFO </dev/null; id -g"
+	l.ssh(t, "letmein", "", "ssh", "root@"+vault, behind)
+	l.wait(t, c, "command", "command", behind)
 	typed := []string{"uname -a", "unset HISTFILE PROMPT_COMMAND", "for i in 1 2; do echo $i; done", "(id)", "cd /var", "ls  / | wc", "set +o history", "whoami", "exit"}
 	l.ssh(t, "letmein", strings.Join(typed, "\n")+"\n", "ssh", "-tt", "root@"+vault)
 	for _, line := range typed {
@@ -172,6 +175,11 @@ func transfers(t *testing.T, l *lab) {
 	l.wait(t, c, "command", "command", "scp -t /tmp/by-scp")
 	if out := l.ssh(t, "letmein", "", "ssh", "root@"+vault, "cat /tmp/by-sftp /tmp/by-scp"); strings.Count(out, "echo") != 2 {
 		t.Errorf("the files hold %q", out)
+	}
+	for _, e := range l.events(t, c) {
+		if e.Value("command") == "/usr/lib/openssh/sftp-server -f AUTH -l INFO" {
+			t.Errorf("the subsystem is told as a command too: %+v", e)
+		}
 	}
 }
 
