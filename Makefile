@@ -4,7 +4,7 @@
 # make figures what reading a store of ten million records costs, on both databases (an hour, 30 GB in KEEP)
 # make galera  the conformance suite of stores on a cluster of three nodes
 # make mysql   the tests of stores, of copies and of the daemon's databases on MySQL
-# make ubuntu  the tests of real daemons on Ubuntu, from its own archive
+# make ubuntu  the tests of real daemons on Ubuntu, from the mirror that UBUNTU_MIRROR names
 # make fuzz    every fuzz target for FUZZTIME
 # make lint    gofmt, go vet, staticcheck
 
