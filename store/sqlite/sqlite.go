@@ -32,8 +32,13 @@ const Memory = ":memory:"
 
 const defaultBusy = 30 * time.Second
 
-// maxIdle is when a connection that nobody needs is closed, and its page cache with it.
-const maxIdle = 10 * time.Second
+// A connection that nobody needs is closed after maxIdle, and its page cache with it. That
+// which writes is needed every few seconds, so it lives for writerLife at most: the cache
+// that a flood of events has filled does not stay.
+const (
+	maxIdle    = 10 * time.Second
+	writerLife = 20 * time.Second
+)
 
 // Config says how a file is opened. The zero value is the usual one.
 type Config struct {
@@ -90,6 +95,7 @@ func open(ctx context.Context, path string, cfg Config) (p pools, err error) {
 	p.reader = pool(connector(path, busy, readerPragmas), readers, min(readers, 2))
 	p.reader.SetConnMaxIdleTime(maxIdle)
 	p.writer.SetConnMaxIdleTime(maxIdle)
+	p.writer.SetConnMaxLifetime(writerLife)
 	return p, nil
 }
 
