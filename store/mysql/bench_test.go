@@ -2,23 +2,18 @@ package mysql_test
 
 import (
 	"context"
-	"crypto/sha256"
-	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
-	"strings"
 	"testing"
 	"time"
 
-	driver "github.com/go-sql-driver/mysql"
-
 	"github.com/decnet/decnet"
+	"github.com/decnet/decnet/internal/bareinsert"
 	"github.com/decnet/decnet/internal/mysqltest"
 	"github.com/decnet/decnet/store"
-	"github.com/decnet/decnet/store/internal/sqlrepo"
 	"github.com/decnet/decnet/store/mysql"
 )
 
@@ -90,73 +85,17 @@ func (tr *traffic) extract(addr netip.Addr, decky, kind, payload string) {
 	tr.bounty = append(tr.bounty, decnet.Bounty{Time: tr.at, Decky: decky, Service: "ssh", Attacker: addr, Type: kind, Payload: json.RawMessage(payload)})
 }
 
-// bareInsert writes nothing but the rows of records and bounties, in one transaction for each
-// batch and with one statement for each table, into a database with the same tables.
-type bareInsert struct {
-	db   *sql.DB
-	next int64
-}
-
-const bareBounties = "INSERT IGNORE INTO bounties (digest, first_seen, last_seen, count, decky, service, attacker, type, payload) VALUES "
-
-func newBareInsert(b *testing.B, dsn string) *bareInsert {
+// newPeer makes an empty store that is written as fast as can be.
+func newPeer(b *testing.B, dsn string) *bareinsert.Peer {
 	if _, err := mysql.Migrate(b.Context(), dsn); err != nil {
 		b.Fatal(err)
 	}
-	cfg, err := driver.ParseDSN(dsn)
+	peer, err := bareinsert.MySQL(dsn, 0)
 	if err != nil {
 		b.Fatal(err)
 	}
-	cfg.InterpolateParams, cfg.MaxAllowedPacket = true, 0
-	if err := cfg.Apply(driver.Charset("binary", "")); err != nil {
-		b.Fatal(err)
-	}
-	connector, err := driver.NewConnector(cfg)
-	if err != nil {
-		b.Fatal(err)
-	}
-	bi := &bareInsert{db: sql.OpenDB(connector)}
-	bi.db.SetMaxOpenConns(1)
-	b.Cleanup(func() { bi.db.Close() })
-	return bi
-}
-
-// rows are the statements and their values, which are not part of what is measured.
-type rows struct {
-	records, bounties          string
-	recordValues, bountyValues []any
-}
-
-func (bi *bareInsert) rows(batch store.Batch) rows {
-	out := rows{records: sqlrepo.InsertRecords(len(batch.Records))}
-	for _, r := range batch.Records {
-		bi.next++
-		out.recordValues = append(out.recordValues, bi.next, r.Time.UnixMicro(), r.Decky, r.Service, r.Type, r.Attacker.String(), int64(r.Severity), int64(0),
-			string(store.AppendFields(nil, r.Fields)), r.Msg, nil, nil, r.Raw)
-	}
-	for _, bounty := range batch.Bounties {
-		at := bounty.Time.UnixMicro()
-		digest := sha256.Sum256([]byte(bounty.Attacker.String() + bounty.Decky + bounty.Service + bounty.Type + string(bounty.Payload)))
-		out.bountyValues = append(out.bountyValues, digest[:], at, at, 1, bounty.Decky, bounty.Service, bounty.Attacker.String(), bounty.Type, string(bounty.Payload))
-	}
-	out.bounties = bareBounties + strings.TrimSuffix(strings.Repeat("(?, ?, ?, ?, ?, ?, ?, ?, ?), ", len(batch.Bounties)), ", ")
-	return out
-}
-
-func (bi *bareInsert) write(b *testing.B, r rows) {
-	tx, err := bi.db.Begin()
-	if err == nil {
-		_, err = tx.Exec(r.records, r.recordValues...)
-	}
-	if err == nil {
-		_, err = tx.Exec(r.bounties, r.bountyValues...)
-	}
-	if err == nil {
-		err = tx.Commit()
-	}
-	if err != nil {
-		b.Fatal(err)
-	}
+	b.Cleanup(func() { peer.Close() })
+	return peer
 }
 
 // benchServer starts a server with the settings that servers have.
@@ -200,13 +139,15 @@ func BenchmarkIngest(b *testing.B) {
 		b.ReportMetric(float64(b.N*benchBatch)/b.Elapsed().Seconds(), "records/s")
 	})
 	b.Run("bare", func(b *testing.B) {
-		bare, tr := newBareInsert(b, own.Database(b)), newTraffic()
+		bare, tr := newPeer(b, own.Database(b)), newTraffic()
 		b.ReportAllocs()
 		for range b.N {
 			b.StopTimer()
-			rows := bare.rows(tr.batch(benchBatch))
+			rows := bare.Rows(tr.batch(benchBatch))
 			b.StartTimer()
-			bare.write(b, rows)
+			if err := bare.Write(b.Context(), rows); err != nil {
+				b.Fatal(err)
+			}
 		}
 		b.ReportMetric(float64(b.N*benchBatch)/b.Elapsed().Seconds(), "records/s")
 	})
@@ -222,17 +163,19 @@ func BenchmarkIngest(b *testing.B) {
 func benchRatio(b *testing.B, own *mysqltest.Server, tr *traffic, size int) {
 	db := open(b, own.Database(b))
 	b.Cleanup(func() { db.Close() })
-	bare := newBareInsert(b, own.Database(b))
+	bare := newPeer(b, own.Database(b))
 	var ours, theirs time.Duration
 	for range b.N {
 		batch := tr.batch(size)
-		rows := bare.rows(batch)
+		rows := bare.Rows(batch)
 		begin := time.Now()
 		if _, err := db.Ingest(b.Context(), batch); err != nil {
 			b.Fatal(err)
 		}
 		middle := time.Now()
-		bare.write(b, rows)
+		if err := bare.Write(b.Context(), rows); err != nil {
+			b.Fatal(err)
+		}
 		ours, theirs = ours+middle.Sub(begin), theirs+time.Since(middle)
 	}
 	b.ReportMetric(theirs.Seconds()/ours.Seconds(), "of-bare")

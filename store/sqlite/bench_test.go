@@ -2,8 +2,6 @@ package sqlite_test
 
 import (
 	"context"
-	"crypto/sha256"
-	"database/sql"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
@@ -13,8 +11,8 @@ import (
 	"time"
 
 	"github.com/decnet/decnet"
+	"github.com/decnet/decnet/internal/bareinsert"
 	"github.com/decnet/decnet/store"
-	"github.com/decnet/decnet/store/internal/sqlrepo"
 	"github.com/decnet/decnet/store/sqlite"
 )
 
@@ -103,79 +101,18 @@ func (tr *traffic) extract(addr netip.Addr, decky, service, kind, payload string
 	tr.bounty = append(tr.bounty, decnet.Bounty{Time: tr.at, Decky: decky, Service: service, Attacker: addr, Type: kind, Payload: json.RawMessage(payload)})
 }
 
-// bareInsert writes nothing but the rows of records and bounties, in one transaction for
-// each batch, with prepared statements, into a file with the same tables, indexes and
-// settings.
-type bareInsert struct {
-	db             *sql.DB
-	record, bounty *sql.Stmt
-	next           int64
-}
-
-const insertBounty = "INSERT OR IGNORE INTO bounties (digest, first_seen, last_seen, count, decky, service, attacker, type, payload)" +
-	" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
-
-func newBareInsert(b *testing.B) *bareInsert {
+// newPeer makes an empty store that is written as fast as can be.
+func newPeer(b *testing.B) *bareinsert.Peer {
 	path := filepath.Join(b.TempDir(), "bare.db")
 	if _, err := sqlite.Migrate(b.Context(), path); err != nil {
 		b.Fatal(err)
 	}
-	db, err := sql.Open("sqlite", "file:"+path+"?_txlock=immediate&_pragma=busy_timeout(30000)&_pragma=journal_mode(WAL)"+
-		"&_pragma=synchronous(NORMAL)&_pragma=cache_size(-4096)&_pragma=wal_autocheckpoint(4000)&_pragma=journal_size_limit(16777216)")
+	peer, err := bareinsert.SQLite(path, 0)
 	if err != nil {
 		b.Fatal(err)
 	}
-	db.SetMaxOpenConns(1)
-	bi := &bareInsert{db: db}
-	for stmt, text := range map[**sql.Stmt]string{&bi.record: sqlrepo.InsertRecords(1), &bi.bounty: insertBounty} {
-		if *stmt, err = db.Prepare(text); err != nil {
-			b.Fatal(err)
-		}
-	}
-	b.Cleanup(func() {
-		bi.record.Close()
-		bi.bounty.Close()
-		db.Close()
-	})
-	return bi
-}
-
-// rows are the values of the statements, which are not part of what is measured.
-type rows struct{ records, bounties [][]any }
-
-func (bi *bareInsert) rows(batch store.Batch) rows {
-	var out rows
-	for _, r := range batch.Records {
-		bi.next++
-		out.records = append(out.records, []any{bi.next, r.Time.UnixMicro(), r.Decky, r.Service, r.Type, r.Attacker.String(), int64(r.Severity), int64(0),
-			string(store.AppendFields(nil, r.Fields)), r.Msg, nil, nil, r.Raw})
-	}
-	for _, bounty := range batch.Bounties {
-		at := bounty.Time.UnixMicro()
-		digest := sha256.Sum256([]byte(bounty.Attacker.String() + bounty.Decky + bounty.Service + bounty.Type + string(bounty.Payload)))
-		out.bounties = append(out.bounties, []any{digest[:], at, at, 1, bounty.Decky, bounty.Service, bounty.Attacker.String(), bounty.Type, string(bounty.Payload)})
-	}
-	return out
-}
-
-func (bi *bareInsert) write(b *testing.B, r rows) {
-	tx, err := bi.db.Begin()
-	if err != nil {
-		b.Fatal(err)
-	}
-	for _, part := range []struct {
-		stmt *sql.Stmt
-		rows [][]any
-	}{{tx.Stmt(bi.record), r.records}, {tx.Stmt(bi.bounty), r.bounties}} {
-		for _, row := range part.rows {
-			if _, err := part.stmt.Exec(row...); err != nil {
-				b.Fatal(err)
-			}
-		}
-	}
-	if err := tx.Commit(); err != nil {
-		b.Fatal(err)
-	}
+	b.Cleanup(func() { peer.Close() })
+	return peer
 }
 
 // BenchmarkIngest writes batches of a hundred records: decnet as the ingester does, with
@@ -199,13 +136,15 @@ func BenchmarkIngest(b *testing.B) {
 		b.ReportMetric(float64(b.N*benchBatch)/b.Elapsed().Seconds(), "records/s")
 	})
 	b.Run("bare", func(b *testing.B) {
-		bare, tr := newBareInsert(b), newTraffic()
+		bare, tr := newPeer(b), newTraffic()
 		b.ReportAllocs()
 		for range b.N {
 			b.StopTimer()
-			rows := bare.rows(tr.batch())
+			rows := bare.Rows(tr.batch())
 			b.StartTimer()
-			bare.write(b, rows)
+			if err := bare.Write(b.Context(), rows); err != nil {
+				b.Fatal(err)
+			}
 		}
 		b.ReportMetric(float64(b.N*benchBatch)/b.Elapsed().Seconds(), "records/s")
 	})
@@ -220,17 +159,19 @@ func BenchmarkIngest(b *testing.B) {
 func benchRatio(b *testing.B, tr *traffic) {
 	db := openFile(b, filepath.Join(b.TempDir(), "decnet.db"))
 	b.Cleanup(func() { db.Close() })
-	bare := newBareInsert(b)
+	bare := newPeer(b)
 	var ours, theirs time.Duration
 	for range b.N {
 		batch := tr.batch()
-		rows := bare.rows(batch)
+		rows := bare.Rows(batch)
 		begin := time.Now()
 		if _, err := db.Ingest(b.Context(), batch); err != nil {
 			b.Fatal(err)
 		}
 		middle := time.Now()
-		bare.write(b, rows)
+		if err := bare.Write(b.Context(), rows); err != nil {
+			b.Fatal(err)
+		}
 		ours, theirs = ours+middle.Sub(begin), theirs+time.Since(middle)
 	}
 	b.ReportMetric(theirs.Seconds()/ours.Seconds(), "of-bare")

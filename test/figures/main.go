@@ -49,6 +49,7 @@ type options struct {
 	profile string
 	fill    bool
 	purge   int
+	ratio   int
 }
 
 func main() {
@@ -79,6 +80,7 @@ func parse(args []string) (options, error) {
 	flags.StringVar(&o.profile, "cpuprofile", "", "`file` for a CPU profile of the readings")
 	flags.BoolVar(&o.fill, "fill", false, "fill the stores and measure nothing else")
 	flags.IntVar(&o.purge, "purge", 20_000, "how many of the oldest records are deleted at the end")
+	flags.IntVar(&o.ratio, "ratio", 0, "instead of reading, write that many further `records` into a copy of each store, in turns with a bare insert into another")
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}
@@ -125,35 +127,40 @@ func run(ctx context.Context, o options) error {
 			}
 			columns[i] = c
 		}
-		if !o.fill {
+		if !o.fill && o.ratio == 0 {
 			table(os.Stdout, name, o.records, columns)
 		}
 	}
 	return nil
 }
 
-// opened opens the store of a name that is to have n records, and a function that ends it.
-func opened(ctx context.Context, o options, name string, n int) (store.Repository, processes, func() error, error) {
+// place is where the store of a name that is to have n records is kept.
+func (o options) place(name string, n int) string {
+	return filepath.Join(o.keep, fmt.Sprintf("%s-%d", name, n))
+}
+
+// opened opens the store of a name at a place, and returns a function that ends it.
+func opened(ctx context.Context, o options, name, place string) (store.Repository, processes, func() error, error) {
 	p := processes{"self"}
 	switch name {
 	case "sqlite":
-		if err := os.MkdirAll(o.keep, 0o700); err != nil {
+		if err := os.MkdirAll(place, 0o700); err != nil {
 			return nil, nil, nil, err
 		}
-		db, err := sqlite.Open(ctx, filepath.Join(o.keep, fmt.Sprintf("sqlite-%d.db", n)), sqlite.Config{})
+		db, err := sqlite.Open(ctx, filepath.Join(place, sqliteFile), sqlite.Config{})
 		if err != nil {
 			return nil, nil, nil, err
 		}
 		return db, p, db.Close, nil
 	case "mariadb":
-		server, err := mysqltest.StartIn(filepath.Join(o.keep, fmt.Sprintf("mariadb-%d", n)), "--innodb-buffer-pool-size="+o.pool)
+		server, err := o.server(place)
 		if err != nil {
 			return nil, nil, nil, err
 		}
-		err = server.Create("decnet")
+		err = server.Create(database)
 		var db store.Repository
 		if err == nil {
-			db, err = mysql.Open(ctx, server.DSN("root", "", "decnet"), mysql.Config{})
+			db, err = mysql.Open(ctx, server.DSN("root", "", database), mysql.Config{})
 		}
 		if err != nil {
 			return nil, nil, nil, errors.Join(err, server.Stop())
@@ -161,6 +168,16 @@ func opened(ctx context.Context, o options, name string, n int) (store.Repositor
 		return db, append(p, strconv.Itoa(server.PID())), func() error { return errors.Join(db.Close(), server.Stop()) }, nil
 	}
 	return nil, nil, nil, fmt.Errorf("%q is no store", name)
+}
+
+// What is in the directory of a store.
+const (
+	sqliteFile = "decnet.db"
+	database   = "decnet"
+)
+
+func (o options) server(place string) (*mysqltest.Server, error) {
+	return mysqltest.StartIn(place, "--innodb-buffer-pool-size="+o.pool)
 }
 
 // column is what was measured with one store.
@@ -194,14 +211,23 @@ var pages = []struct{ name, path string }{
 
 func measure(ctx context.Context, o options, name string, n int) (c column, err error) {
 	begin := time.Now()
-	db, procs, end, err := opened(ctx, o, name, n)
+	db, procs, end, err := opened(ctx, o, name, o.place(name, n))
 	if err != nil {
 		return c, err
 	}
-	defer func() { err = errors.Join(err, end()) }()
+	open := true
+	defer func() {
+		if open {
+			err = errors.Join(err, end())
+		}
+	}()
 	fmt.Fprintf(os.Stderr, "%s, %d: opened in %s\n", name, n, time.Since(begin))
 	if c.filled, err = fill(ctx, db, n); err != nil || o.fill {
 		return c, err
+	}
+	if o.ratio > 0 {
+		open = false
+		return c, errors.Join(end(), ratio(ctx, o, name, n))
 	}
 	if c.size, err = db.Size(ctx); err != nil {
 		return c, err

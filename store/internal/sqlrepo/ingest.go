@@ -52,7 +52,7 @@ func (s *statements) prepare(ctx context.Context, p Parts) error {
 		stmt **sql.Stmt
 		text string
 	}{
-		{&s.record, InsertRecords(1)},
+		{&s.record, manyRecords.text(1)},
 		{&s.bountyRepeat, "UPDATE bounties SET first_seen = " + d.Least("first_seen", "?") +
 			", last_seen = " + d.Greatest("last_seen", "?") + ", count = count + ? WHERE attacker = ? AND digest = ?"},
 		{&s.bounty, insertBounty + bountyRow + " ON CONFLICT DO NOTHING"},

@@ -141,10 +141,6 @@ var (
 	manyKnownSource = many{head: "SELECT attacker FROM sources WHERE records > 0 AND attacker IN (", row: "?", sep: ", ", tail: ")"}
 )
 
-// InsertRecords is the statement that writes n records, each with its thirteen values in the
-// order of the table's columns.
-func InsertRecords(n int) string { return manyRecords.text(n) }
-
 // ingestMany does what ingestBounties and ingestSources do, with few statements: s runs once
 // to learn what is new, and the rest is added to it.
 func (r *Repo) ingestMany(s *script, b *batch) (newBounties, newSources int, err error) {
