@@ -257,9 +257,9 @@ func TestNothingIsServedBeforeTheLock(t *testing.T) {
 		t.Errorf("status %d and %s", status, serve.log)
 	}
 	cmd := exec.Command("nsenter", "--net=/proc/self/fd/3", "sh", "-c",
-		"ip link add out0 type veth peer name out1; ip addr add 192.0.2.7/24 dev out0; ip link set out0 up; ip link set out1 up; busybox ping -c 1 -W 1 192.0.2.1")
+		"ip link add out0 type veth peer name out1; ip addr add 192.0.2.7/24 dev out0; ip link set out0 up; ip link set out1 up; busybox ping -c 1 -W 1 192.0.2.1; ip neigh show 192.0.2.1")
 	cmd.ExtraFiles = []*os.File{kept}
-	if out, err := cmd.CombinedOutput(); err == nil || !strings.Contains(string(out), "not permitted") {
+	if out, err := cmd.CombinedOutput(); err != nil || !strings.HasSuffix(string(out), "100% packet loss\n") { // not even its hardware address was asked for
 		t.Errorf("after the holder: %v: %s", err, out)
 	}
 }

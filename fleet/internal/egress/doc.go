@@ -23,5 +23,6 @@
 //
 // Everything else, of IPv4 and IPv6, is dropped and reported as an event egress_blocked of
 // service egress with the fields protocol, dst_ip and, where the protocol has ports,
-// dst_port and local_port: at most ten per second after a burst of twenty.
+// dst_port and local_port: at most ten per second after a burst of twenty. To the sender it
+// looks as if it was sent, and as if something on the way does not let it through.
 package egress

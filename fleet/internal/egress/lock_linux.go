@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/nftables"
 	"github.com/google/nftables/expr"
+	"github.com/google/nftables/xt"
 	"golang.org/x/sys/unix"
 
 	"github.com/decnet/decnet/fleet"
@@ -53,12 +54,24 @@ const (
 // resolver is where container engines put theirs.
 var resolver = netip.AddrFrom4([4]byte{127, 0, 0, 11})
 
-// install makes, in one transaction, of whatever there is
+// install locks the namespace so that senders learn nothing, or else, on a kernel without
+// NFQUEUE for nftables, so that they get an error.
+func install(opt Options) error {
+	silently := &expr.Target{Name: "NFQUEUE", Info: &xt.Unknown{0, 0}} // into queue 0
+	err := replace(opt, silently)
+	if errors.Is(err, errors.ErrUnsupported) {
+		err = replace(opt, &expr.Verdict{Kind: expr.VerdictDrop})
+	}
+	return err
+}
+
+// replace makes, in one transaction, of whatever there is
 //
 //	table inet decnet {
 //		chain refused {
 //			limit rate 10/second burst 20 packets log group 1 snaplen 96
-//			drop
+//			ip daddr 127.0.0.11 drop
+//			queue                                 # last: or drop
 //		}
 //		chain output {
 //			type filter hook output priority mangle; policy drop;
@@ -78,11 +91,16 @@ var resolver = netip.AddrFrom4([4]byte{127, 0, 0, 11})
 //		}
 //	}
 //
+// Nobody reads the queue, and the kernel drops what goes there without a word. A verdict of
+// drop would tell the sender, with an error that no firewall outside of his machine gives
+// him. Questions to the resolver are refused with that error, because whoever asks it would
+// wait for long.
+//
 // The priority is that before the addresses of destinations are translated, so that what is
 // reported is what was asked for. Bare headers with RST are the kernel's answers to segments
 // that belong to no connection, which scanners send. A decky without IPv6 has none of the
 // rules for that.
-func install(opt Options) error {
+func replace(opt Options, last expr.Any) error {
 	c, err := nftables.New()
 	if err != nil {
 		return err
@@ -105,7 +123,8 @@ func install(opt Options) error {
 			Group: logGroup, Snaplen: snapLen,
 		},
 	})
-	rule(refused, verdict(expr.VerdictDrop))
+	rule(refused, destination(resolver), verdict(expr.VerdictDrop))
+	rule(refused, []expr.Any{last})
 
 	accept := verdict(expr.VerdictAccept)
 	refuse := []expr.Any{&expr.Verdict{Kind: expr.VerdictGoto, Chain: refused.Name}}
