@@ -263,19 +263,7 @@ func (l lab) stops(t *testing.T) {
 func TestW17_NothingLeavesAContainer(t *testing.T) {
 	l := deploy(t, "egress = tcp:"+enginetest.AttackerAddr+":9090\n")
 	l.answers(t)
-	file := filepath.Join(t.TempDir(), "pcap")
-	capture := exec.Command("tcpdump", "-i", enginetest.Bridge, "-n", "-U", "--immediate-mode", "-Z", "root", "-w", file, "src host "+deckyIP+" and not arp")
-	stderr, err := capture.StderrPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := capture.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = capture.Process.Kill(); _ = capture.Wait() })
-	if line, err := bufio.NewReader(stderr).ReadString('\n'); err != nil || !strings.Contains(line, "listening on") {
-		t.Fatalf("tcpdump says %q, %v", line, err)
-	}
+	packets := l.Capture(t, "src host "+deckyIP, deckyIP)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	exit := l.Attacker(ctx, "nc", "-n", "-l", "-k", "-v", "-p", "9090")
@@ -314,17 +302,11 @@ func TestW17_NothingLeavesAContainer(t *testing.T) {
 	}
 	l.answers(t)
 
-	var sent string
-	for until := time.Now().Add(longest); !strings.Contains(sent, ".6379 > "+enginetest.AttackerAddr); time.Sleep(50 * time.Millisecond) {
-		out, err := exec.Command("tcpdump", "-n", "-t", "-r", file).Output()
-		if err == nil {
-			sent = string(out)
-		}
-		if time.Now().After(until) {
-			t.Fatalf("the answers are not in the capture:\n%s", sent)
-		}
+	sent := packets()
+	if !strings.Contains(strings.Join(sent, "\n"), ".6379 > "+enginetest.AttackerAddr) {
+		t.Errorf("the answers are not in the capture:\n%s", sent)
 	}
-	for line := range strings.Lines(sent) {
+	for _, line := range sent {
 		from, to, _ := strings.Cut(line, " > ")
 		if !strings.HasSuffix(from, ".6379") && !strings.HasPrefix(to, enginetest.AttackerAddr+".9090:") {
 			t.Errorf("this left: %s", line)

@@ -1,7 +1,6 @@
 package docker_test
 
 import (
-	"bufio"
 	"errors"
 	"os"
 	"os/exec"
@@ -12,7 +11,6 @@ import (
 
 	"github.com/decnet/decnet/fleet/compose"
 	"github.com/decnet/decnet/fleet/docker"
-	"github.com/decnet/decnet/internal/enginetest"
 )
 
 // buildBilling makes the image of testdata/billing, which has a health check. Called as the
@@ -32,40 +30,6 @@ func (l lab) buildBilling(t *testing.T) {
 	l.Docker(t, "build", "-q", "-t", "example/billing:4", dir)
 }
 
-// leaving watches the LAN, and returns a function that tells which packets of billing have
-// left until then, besides its answers, of which there must be more than the last time.
-func (l lab) leaving(t *testing.T) func() []string {
-	t.Helper()
-	file := filepath.Join(t.TempDir(), "pcap")
-	dump := exec.Command("tcpdump", "-i", enginetest.Bridge, "-U", "--immediate-mode", "-Z", "root", "-w", file, "src host 10.99.0.10 and (udp dst port 9 or tcp src port 8080)")
-	said, err := dump.StderrPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := dump.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = dump.Process.Kill(); _ = dump.Wait() })
-	if line, err := bufio.NewReader(said).ReadString('\n'); err != nil || !strings.Contains(line, "listening on") {
-		t.Fatalf("tcpdump says %q, %v", line, err)
-	}
-	answers := 0
-	return func() (others []string) {
-		t.Helper()
-		eventually(t, "the answers are in the capture", func() bool {
-			out, _ := exec.Command("tcpdump", "-n", "-t", "-r", file).Output() // the last packet may be cut off
-			others = slices.DeleteFunc(strings.Split(strings.TrimSpace(string(out)), "\n"), func(p string) bool {
-				return strings.Contains(p, "10.99.0.10.8080 > ")
-			})
-			now := strings.Count(string(out), "10.99.0.10.8080 > ")
-			more := now > answers
-			answers = now
-			return more
-		})
-		return others
-	}
-}
-
 // An image that knows nothing of the lock starts when it is in force: also its first packet
 // does not leave.
 func TestW17_CustomImagesStartAfterTheLock(t *testing.T) {
@@ -75,7 +39,8 @@ func TestW17_CustomImagesStartAfterTheLock(t *testing.T) {
 	f := fromINI(t, decky("web", 10, "http, billing"), "[custom-billing]\nbinary = example/billing:4\nports = 8080\n")
 	mustApply(t, r, f)
 	done.take()
-	left := l.leaving(t)
+	watch := func() func() []string { return l.Capture(t, "src host 10.99.0.10 and (udp or icmp)", "10.99.0.10") }
+	left := watch()
 	up := []string{"web/billing=up", "web/http=up"}
 	equal(t, "states", states(t, r), up)
 	served := func(what string) {
@@ -90,7 +55,7 @@ func TestW17_CustomImagesStartAfterTheLock(t *testing.T) {
 			t.Errorf("%s, and it sent nothing:\n%s", what, logs)
 		}
 		if packets := left(); len(packets) > 0 {
-			t.Errorf("%s, its first packet left:\n%s", what, packets)
+			t.Errorf("%s, its first packet left:\n%s", what, strings.Join(packets, "\n"))
 		}
 	}
 	served("the image is served")
@@ -100,6 +65,7 @@ func TestW17_CustomImagesStartAfterTheLock(t *testing.T) {
 	})
 
 	t.Run("holder dies", func(t *testing.T) {
+		left = watch()
 		if out, err := exec.Command("kill", "-9", l.pid(t, "web")).CombinedOutput(); err != nil {
 			t.Fatalf("%v\n%s", err, out)
 		}

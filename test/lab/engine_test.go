@@ -60,20 +60,7 @@ func host(t *testing.T, engine *enginetest.Engine) string {
 // noWayOut has an intruder who is root in the real sshd of gate reach out, while the LAN is
 // watched.
 func noWayOut(t *testing.T, lan enginetest.LAN, d *daemontest.Daemon) {
-	file := filepath.Join(t.TempDir(), "pcap")
-	watch := exec.Command("tcpdump", "-i", enginetest.Bridge, "-n", "-U", "--immediate-mode", "-Z", "root", "-w", file,
-		"src host "+gate+" and not arp and not tcp src port 22")
-	stderr, err := watch.StderrPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := watch.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = watch.Process.Kill(); _ = watch.Wait() })
-	if line, err := bufio.NewReader(stderr).ReadString('\n'); err != nil || !strings.Contains(line, "listening on") {
-		t.Fatalf("tcpdump says %q, %v", line, err)
-	}
+	packets := lan.Capture(t, "src host "+gate+" and not tcp src port 22", gate)
 	out := lan.Attack(t, "sshpass", "-p", "hunter22", "ssh", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "root@"+gate,
 		`exec 2>/dev/null
 timeout 3 wget -q -t 1 -O - http://192.0.2.80/
@@ -90,14 +77,8 @@ id -u`)
 	} {
 		daemontest.WaitFor(t, want, func() bool { return len(d.Logs(t, "event:egress_blocked decky:gate "+want)) > 0 })
 	}
-	if err := watch.Process.Signal(os.Interrupt); err != nil {
-		t.Fatal(err)
-	}
-	if err := watch.Wait(); err != nil {
-		t.Fatal(err)
-	}
-	if left, err := exec.Command("tcpdump", "-n", "-t", "-r", file).Output(); err != nil || len(left) > 0 {
-		t.Errorf("this left, %v:\n%s", err, left)
+	if left := packets(); len(left) > 0 {
+		t.Errorf("this left:\n%s", strings.Join(left, "\n"))
 	}
 }
 

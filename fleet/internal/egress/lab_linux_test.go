@@ -7,7 +7,6 @@ import (
 	"net"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -189,39 +188,10 @@ func greeting(t *testing.T, namespace, addr string) string {
 	return strings.TrimSpace(line)
 }
 
-// capture records what the decky sends, until the test ends. The function that it returns
-// waits for what has been sent to be recorded, and gives a line for each packet but ARP.
+// capture records what the decky sends.
 func capture(t *testing.T, lan enginetest.LAN) func() []string {
 	t.Helper()
-	file := filepath.Join(t.TempDir(), "pcap")
-	cmd := exec.Command("tcpdump", "-i", enginetest.Bridge, "-n", "-U", "--immediate-mode", "-Z", "root", "-w", file, "ether src "+mac)
-	stderr, err := cmd.StderrPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	})
-	if line, err := bufio.NewReader(stderr).ReadString('\n'); err != nil || !strings.Contains(line, "listening on") {
-		t.Fatalf("tcpdump says %q, %v", line, err)
-	}
-	return func() (lines []string) {
-		// The answer to a ping of an unusual size is the last that is sent.
-		const size = "1234"
-		lan.Attack(t, "busybox", "ping", "-c", "1", "-s", size, addr4)
-		last := -1
-		waitFor(t, "last packet in the capture", func() bool {
-			out, err := exec.Command("tcpdump", "-n", "-t", "-r", file, "not arp").Output()
-			lines = strings.Split(string(out), "\n")
-			last = slices.IndexFunc(lines, func(l string) bool { return strings.HasSuffix(l, "length 1242") })
-			return err == nil && last >= 0
-		})
-		return lines[:last]
-	}
+	return lan.Capture(t, "ether src "+mac, addr4)
 }
 
 func waitFor(t *testing.T, what string, happened func() bool) {
