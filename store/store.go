@@ -298,8 +298,9 @@ type Purged struct{ Records, Bounties, Attackers int }
 
 // Retention is the role of giving up what is old, so that a store does not grow for ever.
 // Both ways of deleting go forward in time, in transactions so small that ingest goes on
-// between them; when one fails or the context ends, what was deleted stays deleted, the
-// figures that are kept agree with what is left, and Purged counts it beside the error.
+// between them, and delete more than ingest adds meanwhile. When one fails or the context
+// ends, what was deleted stays deleted, the figures that are kept agree with what is left,
+// and Purged counts it beside the error.
 // Users, state, cursors and record IDs stay.
 type Retention interface {
 	// Purge deletes what is older than before: records, commands and rejected lines by

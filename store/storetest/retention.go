@@ -208,6 +208,44 @@ func testPurgeBesideIngest(t *testing.T, repo store.Repository) {
 	equal(t, "totals", must(repo.Totals(t.Context()))(t), store.Totals{Records: written, Attackers: 1})
 }
 
+// testPurgeOutrunsIngest: however fast records arrive, a purge deletes more of them meanwhile,
+// so that a store that is kept at a size does not outgrow it.
+func testPurgeOutrunsIngest(t *testing.T, repo store.Repository) {
+	const old, size = 8000, 250
+	batch := func(second float64) store.Batch {
+		var b store.Batch
+		for i := range size {
+			b.Records = append(b.Records, event(second, "d", "ssh", "x", host(i)))
+		}
+		return b
+	}
+	for range old / size {
+		must(repo.Ingest(t.Context(), batch(0)))(t)
+	}
+	var purged store.Purged
+	var err error
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		purged, err = repo.Purge(t.Context(), start.Add(time.Second))
+	}()
+	arrived := 0
+	for fresh, going := batch(10), true; going; arrived += size {
+		must(repo.Ingest(t.Context(), fresh))(t)
+		select {
+		case <-done:
+			going = false
+		default:
+		}
+	}
+	noError(t, err)
+	equal(t, "purged", purged.Records, old)
+	t.Logf("%d records arrived while %d were deleted", arrived, old)
+	if arrived > old {
+		t.Errorf("%d records arrived while %d were deleted", arrived, old)
+	}
+}
+
 // testSize: what is written takes room. That the room comes back is for the test of a store,
 // because a database may take its time.
 func testSize(t *testing.T, repo store.Repository) {

@@ -68,6 +68,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Repository) {
 		{"Purge/Many", testPurgeMany},
 		{"Purge/Oldest", testPurgeOldest},
 		{"Purge/BesideIngest", testPurgeBesideIngest},
+		{"Purge/OutrunsIngest", testPurgeOutrunsIngest},
 		{"Size", testSize},
 		{"Concurrency", testConcurrency},
 		{"Cancel", testCancel},

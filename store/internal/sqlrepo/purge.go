@@ -10,9 +10,14 @@ import (
 	"github.com/decnet/decnet/store"
 )
 
-// purgeStep is how many rows of a table one transaction of a purge deletes at most. It
-// holds up other writers for some hundredths of a second.
-const purgeStep = 500
+// One transaction of a purge deletes so many rows of a table at most, and holds up other
+// writers for some hundredths of a second. While more than half as many records arrive as a
+// step deletes, the next one is twice as large, up to the largest, and there are no pauses, so
+// that a store that is kept at a size does not outgrow it.
+const (
+	purgeStep        = 500
+	largestPurgeStep = 8 * purgeStep
+)
 
 // Purge implements [store.Retention]. The space is given back to the system where the
 // database can.
@@ -31,6 +36,7 @@ func (r *Repo) PurgeOldest(ctx context.Context, n int) (store.Purged, error) {
 
 // purge runs p in steps until nothing is left to do.
 func (r *Repo) purge(ctx context.Context, op string, p purge) (total store.Purged, err error) {
+	p.limit = purgeStep
 	for more := true; more; more = p.more {
 		begin := time.Now()
 		var step purge
@@ -45,7 +51,7 @@ func (r *Repo) purge(ctx context.Context, op string, p purge) (total store.Purge
 		total.Records += step.done.Records
 		total.Bounties += step.done.Bounties
 		total.Attackers += step.done.Attackers
-		if p.more {
+		if p.more && p.limit == purgeStep {
 			pause(ctx, time.Since(begin)+time.Millisecond) // others have about as much of the database as this
 		}
 	}
@@ -62,6 +68,8 @@ type purge struct {
 	oldest  bool  // the oldest records go, and the rest by the time of the last of them
 	records int   // of which so many
 	before  int64 // otherwise, what is older than this
+	limit   int   // of the rows of a table that a step deletes
+	newest  int64 // ID of a record, 0: unknown
 
 	repo *Repo
 	ctx  context.Context
@@ -74,6 +82,15 @@ type purge struct {
 
 // next makes p what is left to do after a step.
 func (p *purge) next(step *purge) {
+	if p.newest > 0 {
+		switch arrived, deleted := step.newest-p.newest, int64(step.done.Records); {
+		case arrived > deleted/2:
+			p.limit = min(2*p.limit, largestPurgeStep)
+		case arrived <= deleted/16:
+			p.limit = max(p.limit/2, purgeStep)
+		}
+	}
+	p.newest = step.newest
 	p.more = step.more
 	if p.oldest {
 		p.before = step.before
@@ -99,7 +116,10 @@ func (p *purge) run(ctx context.Context, r *Repo, tx *sql.Tx) error {
 // deleteRecords deletes the oldest records, and moves the bound of everything else in front
 // of those that stay.
 func (p *purge) deleteRecords() error {
-	limit, until, last := purgeStep, p.before, p.before
+	if err := p.tx.QueryRowContext(p.ctx, "SELECT COALESCE(MAX(id), 0) FROM records").Scan(&p.newest); err != nil {
+		return err
+	}
+	limit, until, last := p.limit, p.before, p.before
 	if p.oldest {
 		limit, until = min(limit, p.records), math.MaxInt64
 	}
@@ -145,11 +165,11 @@ func (p *purge) deleteBounties() error {
 			src.credentials--
 		}
 		return nil
-	}, "SELECT id, attacker, type FROM bounties WHERE last_seen < ? ORDER BY last_seen, id LIMIT ?", p.before, purgeStep)
+	}, "SELECT id, attacker, type FROM bounties WHERE last_seen < ? ORDER BY last_seen, id LIMIT ?", p.before, p.limit)
 	if err != nil {
 		return err
 	}
-	p.more = p.more || len(ids) == purgeStep
+	p.more = p.more || len(ids) == p.limit
 	p.done.Bounties = len(ids)
 	return p.delete("bounties", ids)
 }
@@ -190,7 +210,7 @@ func (p *purge) deleteAttackers() error {
 			if err == nil {
 				err = p.delete(table, ids)
 			}
-			if err != nil || len(ids) == purgeStep {
+			if err != nil || len(ids) == p.limit {
 				return err // a further step goes on here
 			}
 		}
@@ -261,8 +281,8 @@ func (p *purge) ids(text string, args ...any) (ids []int64, err error) {
 		err := rows.Scan(&id)
 		ids = append(ids, id)
 		return err
-	}, text+" LIMIT ?", append(args, purgeStep)...)
-	p.more = p.more || len(ids) == purgeStep
+	}, text+" LIMIT ?", append(args, p.limit)...)
+	p.more = p.more || len(ids) == p.limit
 	return ids, err
 }
 
