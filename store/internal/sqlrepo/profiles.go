@@ -127,10 +127,16 @@ func (r *Repo) FoldProfiles(ctx context.Context, profiles []store.Profile, from,
 type folder struct {
 	ctx    context.Context
 	tx     *sql.Tx
-	script *script          // nil: each statement is prepared, and run at once
-	ids    map[string]int64 // with a script: by address, of those that are known
+	script *script           // nil: each statement is prepared, and run at once
+	stored map[string]stored // with a script: by address, of those that are known
 
 	find, update, insert, clear, service, command, feature statement
+}
+
+// stored is what the store has of an attacker.
+type stored struct {
+	id       int64 // 0: nothing
+	services string
 }
 
 // statement is one that a folder runs for many profiles.
@@ -142,7 +148,7 @@ type statement struct {
 func (r *Repo) newFolder(ctx context.Context, tx *sql.Tx, profiles []store.Profile) (*folder, error) {
 	f := &folder{ctx: context.WithoutCancel(ctx), tx: tx} // fold is short: its caller asks the context
 	d := r.Dialect
-	f.find.text = "SELECT id FROM attackers WHERE address = ?"
+	f.find.text = "SELECT id, services FROM attackers WHERE address = ?"
 	f.update.text = "UPDATE attackers SET first_seen = ?, last_seen = ?, events = ?, services = ?, deckies = ?, decky_count = ?," +
 		" traversal = ?, behavior = ?, state = ?, updated_at = ? WHERE id = ?"
 	f.insert.text = "INSERT INTO attackers (first_seen, last_seen, events, services, deckies, decky_count," +
@@ -166,37 +172,37 @@ func (r *Repo) newFolder(ctx context.Context, tx *sql.Tx, profiles []store.Profi
 	return f, nil
 }
 
-// findAll asks for the ids of all profiles at a time.
+// findAll asks for what is stored of all profiles at a time.
 func (f *folder) findAll(profiles []store.Profile) error {
-	f.ids = make(map[string]int64, len(profiles))
+	f.stored = make(map[string]stored, len(profiles))
 	for chunk := range slices.Chunk(profiles, profilesChunk) {
 		args := make([]any, len(chunk))
 		for i := range chunk {
 			args[i] = store.AddrText(chunk[i].Addr)
 		}
 		if err := query(f.ctx, f.tx, func(rows *sql.Rows) error {
-			var id int64
 			var address string
-			err := rows.Scan(&id, &address)
-			f.ids[address] = id
+			var a stored
+			err := rows.Scan(&a.id, &a.services, &address)
+			f.stored[address] = a
 			return err
-		}, "SELECT id, address FROM attackers WHERE address IN ("+placeholders(len(args))+")", args...); err != nil {
+		}, "SELECT id, services, address FROM attackers WHERE address IN ("+placeholders(len(args))+")", args...); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// id returns 0 for an address that is new.
-func (f *folder) id(address string) (id int64, err error) {
+// known returns what is stored of an address.
+func (f *folder) known(address string) (a stored, err error) {
 	if f.script != nil {
-		return f.ids[address], nil
+		return f.stored[address], nil
 	}
-	err = f.find.QueryRowContext(f.ctx, address).Scan(&id)
+	err = f.find.QueryRowContext(f.ctx, address).Scan(&a.id, &a.services)
 	if errors.Is(err, sql.ErrNoRows) {
-		return 0, nil
+		return stored{}, nil
 	}
-	return id, err
+	return a, err
 }
 
 // run runs a statement, with a script later.
@@ -212,17 +218,23 @@ func (f *folder) fold(p *store.Profile) error {
 	if !p.Addr.IsValid() {
 		return fmt.Errorf("a profile has no address: %w", decnet.ErrInvalid)
 	}
-	id, err := f.row(p)
+	address := store.AddrText(p.Addr)
+	known, err := f.known(address)
 	if err != nil {
 		return err
 	}
-	if err := f.run(f.clear, id); err != nil {
+	id, err := f.row(p, known.id)
+	if err != nil {
 		return err
 	}
-	for _, s := range p.Services {
-		if err := f.run(f.service, s, id); err != nil {
+	services := list(p.Services)
+	if known.id == 0 || services != known.services {
+		if err := f.services(id, p.Services); err != nil {
 			return err
 		}
+	}
+	if f.script != nil {
+		f.stored[address] = stored{id, services}
 	}
 	for _, c := range p.Commands {
 		if err := f.run(f.command, id, c.Time.UnixMicro(), c.Decky, c.Service, c.Text); err != nil {
@@ -237,23 +249,31 @@ func (f *folder) fold(p *store.Profile) error {
 	return nil
 }
 
-// row writes the row of p in attackers and returns its id.
-func (f *folder) row(p *store.Profile) (int64, error) {
+// services replaces the services of an attacker.
+func (f *folder) services(id int64, services []string) error {
+	if err := f.run(f.clear, id); err != nil {
+		return err
+	}
+	for _, s := range services {
+		if err := f.run(f.service, s, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// row writes the row of p in attackers, which has an id unless it is new, and returns that.
+func (f *folder) row(p *store.Profile, id int64) (int64, error) {
 	behavior, err := encodeBehavior(p.Behavior)
 	if err != nil {
 		return 0, err
 	}
 	values := []any{p.FirstSeen.UnixMicro(), p.LastSeen.UnixMicro(), p.Events, list(p.Services), list(p.Deckies), len(p.Deckies),
 		p.Traversal, behavior, optional(string(p.State)), p.UpdatedAt.UnixMicro()}
-	address := store.AddrText(p.Addr)
-	id, err := f.id(address)
-	if err != nil {
-		return 0, err
-	}
 	if id > 0 {
 		return id, f.run(f.update, append(values, id)...)
 	}
-	values = append(values, uuid.NewString(), address)
+	values = append(values, uuid.NewString(), store.AddrText(p.Addr))
 	var res sql.Result
 	if f.script != nil {
 		res, err = f.tx.ExecContext(f.ctx, f.insert.text, values...)
@@ -263,10 +283,7 @@ func (f *folder) row(p *store.Profile) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	if id, err = res.LastInsertId(); err == nil && f.script != nil {
-		f.ids[address] = id
-	}
-	return id, err
+	return res.LastInsertId()
 }
 
 // list is the JSON text of a list of names.
