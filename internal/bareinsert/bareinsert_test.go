@@ -91,7 +91,7 @@ func write(t *testing.T, db store.Repository, peer *bareinsert.Peer) {
 		if _, err := db.Ingest(t.Context(), b); err != nil {
 			t.Fatal(err)
 		}
-		if err := peer.Write(t.Context(), peer.Rows(b)); err != nil {
+		if err := peer.Write(peer.Rows(b)); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -145,7 +145,7 @@ func BenchmarkIngest(b *testing.B) {
 			b.StopTimer()
 			rows := bare.Rows(tr.batch(benchBatch))
 			b.StartTimer()
-			if err := bare.Write(b.Context(), rows); err != nil {
+			if err := bare.Write(rows); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -173,7 +173,7 @@ func benchRatio(b *testing.B, own *mysqltest.Server, tr *traffic, size int) {
 			b.Fatal(err)
 		}
 		middle := time.Now()
-		if err := bare.Write(b.Context(), rows); err != nil {
+		if err := bare.Write(rows); err != nil {
 			b.Fatal(err)
 		}
 		ours, theirs = ours+middle.Sub(begin), theirs+time.Since(middle)

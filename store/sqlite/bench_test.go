@@ -142,7 +142,7 @@ func BenchmarkIngest(b *testing.B) {
 			b.StopTimer()
 			rows := bare.Rows(tr.batch())
 			b.StartTimer()
-			if err := bare.Write(b.Context(), rows); err != nil {
+			if err := bare.Write(rows); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -169,7 +169,7 @@ func benchRatio(b *testing.B, tr *traffic) {
 			b.Fatal(err)
 		}
 		middle := time.Now()
-		if err := bare.Write(b.Context(), rows); err != nil {
+		if err := bare.Write(rows); err != nil {
 			b.Fatal(err)
 		}
 		ours, theirs = ours+middle.Sub(begin), theirs+time.Since(middle)

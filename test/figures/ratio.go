@@ -58,7 +58,7 @@ func ratioOf(ctx context.Context, o options, name string, n, size int) (err erro
 			return err
 		}
 		middle := time.Now()
-		if err := peer.Write(ctx, rows); err != nil {
+		if err := peer.Write(rows); err != nil {
 			return err
 		}
 		took[0], took[1] = took[0]+middle.Sub(begin), took[1]+time.Since(middle)
