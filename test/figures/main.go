@@ -93,6 +93,7 @@ func parse(args []string) (options, error) {
 		o.records = append(o.records, n)
 	}
 	var err error
+	o.fill = o.fill || o.ratio > 0
 	o.only, err = regexp.Compile(*only)
 	return o, err
 }
@@ -122,12 +123,15 @@ func run(ctx context.Context, o options) error {
 		columns := make([]column, len(o.records))
 		for i, n := range o.records {
 			c, err := measure(ctx, o, name, n)
+			if err == nil && o.ratio > 0 {
+				err = ratio(ctx, o, name, n)
+			}
 			if err != nil {
 				return fmt.Errorf("%s with %d records: %w", name, n, err)
 			}
 			columns[i] = c
 		}
-		if !o.fill && o.ratio == 0 {
+		if !o.fill {
 			table(os.Stdout, name, o.records, columns)
 		}
 	}
@@ -215,19 +219,10 @@ func measure(ctx context.Context, o options, name string, n int) (c column, err 
 	if err != nil {
 		return c, err
 	}
-	open := true
-	defer func() {
-		if open {
-			err = errors.Join(err, end())
-		}
-	}()
+	defer func() { err = errors.Join(err, end()) }()
 	fmt.Fprintf(os.Stderr, "%s, %d: opened in %s\n", name, n, time.Since(begin))
 	if c.filled, err = fill(ctx, db, n); err != nil || o.fill {
 		return c, err
-	}
-	if o.ratio > 0 {
-		open = false
-		return c, errors.Join(end(), ratio(ctx, o, name, n))
 	}
 	if c.size, err = db.Size(ctx); err != nil {
 		return c, err
