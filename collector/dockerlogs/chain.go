@@ -48,13 +48,17 @@ func (c *chain) extend() error {
 		return nil
 	}
 	info, err := os.Stat(c.path)
-	if errors.Is(err, fs.ErrNotExist) || err == nil && n > 0 && os.SameFile(info, c.files[n-1].info) {
-		return nil // being rotated, removed, or the same
+	missing := errors.Is(err, fs.ErrNotExist) // being rotated, or removed
+	if n > 0 && (missing || err == nil && os.SameFile(info, c.files[n-1].info)) {
+		return nil
 	}
-	if err != nil {
+	if err != nil && !missing {
 		return err
 	}
 	found, err := openFiles(c.path)
+	if missing && errors.Is(err, fs.ErrNotExist) {
+		return nil // and so is the directory
+	}
 	if err != nil {
 		return err
 	}

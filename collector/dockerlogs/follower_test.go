@@ -272,6 +272,34 @@ func TestW4_RotationWhileReading(t *testing.T) {
 	t.Logf("%d missing, %d gaps told", missing, len(got.gaps))
 }
 
+// TestW4_AttachedDuringARotation goes on after a kill -9 at a moment when the log has its next
+// name and the new one is not there yet.
+func TestW4_AttachedDuringARotation(t *testing.T) {
+	l := newEngineLog(t.TempDir(), 5)
+	l.entry("one\n", "stdout", false)
+	l.entry("two\n", "stdout", false)
+	var got recorder
+	f := got.attached(t, l, 1000)
+	got.read(t, f)
+	f.chain.close()
+	if err := os.Rename(l.path, l.path+".1"); err != nil {
+		t.Fatal(err)
+	}
+	f = got.attached(t, l, 1000)
+	defer func() { f.chain.close() }()
+	got.read(t, f)
+	l.entry("three\n", "stdout", false) // the engine has the old file open
+	if l.err = errors.Join(l.err, l.f.Close()); l.err != nil {
+		t.Fatal(l.err)
+	}
+	l.open()
+	l.entry("four\n", "stdout", false)
+	got.read(t, f)
+	if want := []string{"one", "two", "three", "four"}; !slices.Equal(got.lines, want) {
+		t.Errorf("got %q, want %q", got.lines, want)
+	}
+}
+
 func TestTornEntryOfACrash(t *testing.T) {
 	l := newEngineLog(t.TempDir(), 2)
 	l.entry("one\n", "stdout", false)
