@@ -200,6 +200,7 @@ func (c *session) accept() *services.Conn {
 		_ = d.SetDeadline(time.Now().Add(acceptTimeout))
 	}
 	nc, err := l.Accept()
+	c.data.close() // it is for one connection
 	if err != nil {
 		c.reply("425 Failed to establish connection.")
 		return nil
