@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -214,12 +215,11 @@ func TestRepetitions(t *testing.T) {
 		mustDown(t, r)
 	})
 	t.Run("an answer that was lost", func(t *testing.T) {
-		lost := false
+		var lost atomic.Bool
 		proxy.instead(func(w http.ResponseWriter, request string) bool {
-			if !strings.Contains(request, create) || lost {
+			if !strings.Contains(request, create) || lost.Swap(true) {
 				return false
 			}
-			lost = true
 			l.Docker(t, "version") // the engine lives
 			c, _, err := w.(http.Hijacker).Hijack()
 			if err != nil {

@@ -488,8 +488,10 @@ func TestWorkersApart(t *testing.T) {
 		t.Fatal(err)
 	}
 	api.ask(t, "POST", "/deckies/deploy", string(body))
-	p.lan.Attack(t, "curl", "-s", "-m", "20", "-u", "admin:s3cret", "http://10.99.0.12/")
-	eventually(t, "an attack on the decky that the API deployed", func() bool { return len(p.records("decoy-02", "s3cret")) > 0 })
+	eventually(t, "an attack on the decky that the API deployed, once it listens", func() bool {
+		p.lan.Attack(t, "curl", "-s", "-m", "20", "-u", "admin:s3cret", "http://10.99.0.12/")
+		return len(p.records("decoy-02", "s3cret")) > 0
+	})
 	api.ask(t, "POST", "/deckies/decoy-02/mutate", "")
 	eventually(t, "the event of the mutation", func() bool { return len(p.records("decky_mutated", "decoy-02", "operator")) == 1 })
 	eventually(t, "what the operator did", func() bool {
