@@ -110,11 +110,12 @@ func start(t *testing.T, port int, dir, name string, args ...string) {
 	}
 }
 
-// listening asks the kernel instead of the server, which a connection might disturb.
+// listening asks the kernel instead of the server, which a connection might disturb, and does not
+// take the servers of other addresses for it.
 func listening(port int) bool {
 	for _, table := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
 		sockets, _ := os.ReadFile(table)
-		if regexp.MustCompile(fmt.Sprintf(`:%04X [0-9A-F]+:0000 0A`, port)).Match(sockets) {
+		if regexp.MustCompile(fmt.Sprintf(`: (0100007F|0{8}|0{32}|0{16}FFFF00000100007F):%04X [0-9A-F]+:0000 0A`, port)).Match(sockets) {
 			return true
 		}
 	}
