@@ -10,8 +10,8 @@ import (
 	"github.com/decnet/decnet/store"
 )
 
-// One transaction of a purge deletes so many rows of a table at most, and holds up other
-// writers for some hundredths of a second. While more than half as many records arrive as a
+// One transaction of a purge deletes so many rows of a table at most. The smallest holds up
+// other writers for some hundredths of a second, the largest for tenths. While more than half as many records arrive as a
 // step deletes, the next one is twice as large, up to the largest, and there are no pauses, so
 // that a store that is kept at a size does not outgrow it.
 const (
