@@ -11,9 +11,9 @@ import (
 )
 
 // One transaction of a purge deletes so many rows of a table at most. The smallest holds up
-// other writers for some hundredths of a second, the largest for tenths. While more than half as many records arrive as a
-// step deletes, the next one is twice as large, up to the largest, and there are no pauses, so
-// that a store that is kept at a size does not outgrow it.
+// other writers for some hundredths of a second, the largest for tenths. While more than half
+// as many records arrive as a step deletes, the next one is twice as large, up to the
+// largest, and there are no pauses, so that a store that is kept at a size does not outgrow it.
 const (
 	purgeStep        = 500
 	largestPurgeStep = 8 * purgeStep
