@@ -3,11 +3,14 @@ package decnet
 import (
 	"encoding/json"
 	"errors"
+	"maps"
 	"net/netip"
+	"slices"
 	"time"
 )
 
-// Severity is a syslog severity in the numbering of RFC 5424 section 6.2.1.
+// Severity is a syslog severity in the numbering of RFC 5424 section 6.2.1, in which the
+// zero value is an emergency: whoever makes an Event says how severe it is.
 type Severity uint8
 
 // The severities that events use. SeverityInfo is the usual one.
@@ -34,7 +37,7 @@ type Event struct {
 	Service  string     // APP-NAME
 	Type     string     // MSGID
 	Attacker netip.Addr // zero when unknown
-	Severity Severity
+	Severity Severity   // SeverityInfo is the usual one; the zero value is an emergency
 	Fields   []Field
 	Msg      string
 	Trace    Trace // zero when tracing is off
@@ -128,6 +131,15 @@ type Decky struct {
 	LastMutated    time.Time                    `json:"last_mutated,omitzero"`
 }
 
+// Clone returns a copy of d that shares nothing with it.
+func (d Decky) Clone() Decky {
+	d.Services, d.Egress, d.Config = slices.Clone(d.Services), slices.Clone(d.Egress), maps.Clone(d.Config)
+	for service, settings := range d.Config {
+		d.Config[service] = maps.Clone(settings)
+	}
+	return d
+}
+
 // Fleet is a set of deckies and the network that they live on.
 type Fleet struct {
 	Mode      string       `json:"mode"` // "local", "macvlan", "ipvlan"
@@ -141,6 +153,15 @@ type Fleet struct {
 	Deckies   []Decky      `json:"deckies"`
 
 	MutateInterval time.Duration `json:"mutate_interval,omitempty"` // of the deckies that have none; 0 and negative: never
+}
+
+// Clone returns a copy of f that shares nothing with it.
+func (f Fleet) Clone() Fleet {
+	f.Deckies = slices.Clone(f.Deckies)
+	for i, d := range f.Deckies {
+		f.Deckies[i] = d.Clone()
+	}
+	return f
 }
 
 // Fingerprint identifies client or server software by how it speaks a protocol.

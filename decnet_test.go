@@ -3,6 +3,7 @@ package decnet_test
 import (
 	"fmt"
 	"net/netip"
+	"reflect"
 	"testing"
 
 	"github.com/decnet/decnet"
@@ -34,6 +35,26 @@ func TestW10_InstrumentsAreNoAttackers(t *testing.T) {
 		if e := (decnet.Event{Service: service}); e.FromSensor() != want {
 			t.Errorf("%s: %v", service, !want)
 		}
+	}
+}
+
+func TestCloneSharesNothing(t *testing.T) {
+	t.Parallel()
+	whole := func() decnet.Fleet {
+		return decnet.Fleet{Mode: "local", Deckies: []decnet.Decky{{
+			Name: "a", Services: []string{"ssh"}, Egress: []string{"dns:10.0.0.53"}, Config: map[string]map[string]string{"ssh": {"tries": "3"}},
+		}, {Name: "b"}}}
+	}
+	of := whole()
+	clone := of.Clone()
+	if !reflect.DeepEqual(clone, of) {
+		t.Errorf("the clone is %+v", clone)
+	}
+	of.Mode, of.Deckies[0].Name, of.Deckies[0].Services[0], of.Deckies[0].Egress[0] = "macvlan", "c", "ftp", ""
+	of.Deckies[0].Config["ssh"]["tries"] = "4"
+	of.Deckies[0].Config["ftp"] = nil
+	if !reflect.DeepEqual(clone, whole()) {
+		t.Errorf("what was changed of the original changed the clone: %+v", clone)
 	}
 }
 

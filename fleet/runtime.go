@@ -11,7 +11,8 @@ import (
 
 // Runtime makes a fleet real. Its methods are safe for concurrent use.
 type Runtime interface {
-	// Apply makes the running deckies those of f: it adds, changes and removes.
+	// Apply makes the running deckies those of f: it adds, changes and removes. It keeps
+	// nothing of f, which the caller may change afterwards.
 	Apply(ctx context.Context, f decnet.Fleet) error
 	// Status tells how each decky fares, in the order of the fleet.
 	Status(ctx context.Context) ([]DeckyStatus, error)

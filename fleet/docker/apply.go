@@ -65,8 +65,9 @@ func (r *Runtime) apply(ctx context.Context, f decnet.Fleet) error {
 	if err := r.prepare(ctx, p); err != nil {
 		return err
 	}
+	own := f.Clone()
 	r.mu.Lock()
-	r.fleet = &f
+	r.fleet = &own
 	r.mu.Unlock()
 	if errs := r.change(ctx, p); len(errs) > 0 {
 		return r.failure(ctx, f, errs)

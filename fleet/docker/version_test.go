@@ -40,6 +40,20 @@ func TestEngineThatIsTooOld(t *testing.T) {
 	}
 }
 
+// TestAppliedFleetIsTheRuntimesOwn: whoever applied a fleet may go on and make the next one of it.
+func TestAppliedFleetIsTheRuntimesOwn(t *testing.T) {
+	f := fromINI(t, decky("web", 10, "http"))
+	r := newFake("1.44").runtime(t, registry(t))
+	if err := r.Apply(within(t), f); err != nil {
+		t.Fatal(err)
+	}
+	f.Deckies[0].Name, f.Deckies[0].Services[0] = "other", "ssh"
+	status, err := r.Status(within(t))
+	if err != nil || len(status) != 1 || status[0].Name != "web" || len(status[0].Services) != 1 || status[0].Services[0].Name != "http" {
+		t.Errorf("%+v, %v", status, err)
+	}
+}
+
 // The hardware address has two places, and a network without IPv4 needs a late version.
 func TestVersionsOfTheAPI(t *testing.T) {
 	plan := fromINI(t, decky("web", 10, "http"))

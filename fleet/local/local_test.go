@@ -266,6 +266,32 @@ func TestApplyConverges(t *testing.T) {
 	}
 }
 
+// TestAppliedFleetIsTheRuntimesOwn: whoever applied a fleet may go on and make the next one of it.
+func TestAppliedFleetIsTheRuntimesOwn(t *testing.T) {
+	t.Parallel()
+	reg := registry(t)
+	rt := start(t, reg, local.Options{})
+	f := plan(t, reg, "127.0.81.21", "[a]\nservices=alpha\n[b]\nservices=alpha\n[c]\nservices=alpha\n")
+	apply(t, rt, f)
+	b := dial(t, "127.0.81.22:21700")
+	b.line(t)
+	f.Deckies[0].Name, f.Deckies[1].Services[0], f.Deckies[1].Hostname = "other", "beta", "changed"
+	status, err := rt.Status(t.Context())
+	if err != nil || len(status) != 3 || status[0].Name != "a" || len(status[1].Services) != 1 || status[1].Services[0].Name != "alpha" {
+		t.Errorf("what runs is %+v, %v", status, err)
+	}
+	if err := rt.Down(t.Context(), "c"); err != nil {
+		t.Fatal(err)
+	}
+	if !b.alive() || refused("127.0.81.21:21700") {
+		t.Error("Down of one decky changed others")
+	}
+	apply(t, rt, f)
+	if b.alive() || refused("127.0.81.22:21701") {
+		t.Error("the changed fleet was not applied")
+	}
+}
+
 func TestPortsThatAnotherServiceOwnsAreLeftToIt(t *testing.T) {
 	t.Parallel()
 	reg := registry(t)

@@ -131,7 +131,7 @@ func (r *Runtime) startAll(ctx context.Context) error {
 func (r *Runtime) Apply(ctx context.Context, f decnet.Fleet) error {
 	r.applying.Lock()
 	defer r.applying.Unlock()
-	return r.apply(ctx, f)
+	return r.apply(ctx, f.Clone())
 }
 
 // Down removes the named deckies, all of them when none is named. A name that is not known
