@@ -20,11 +20,14 @@ var linkLocal6 = netip.MustParsePrefix("fe80::/64")
 // LinkLocal returns the IPv6 address that d, whose network card has mac, gives itself on
 // its link: from its MAC address, or at random for good where its operating system does
 // that, and then on Windows with the end that [decnet.Decky.Addr6] has. A seed that is not
-// one gives an error that wraps decnet.ErrInvalid.
+// one, and a mac that is not of six bytes, give an error that wraps decnet.ErrInvalid.
 func LinkLocal(d decnet.Decky, mac net.HardwareAddr) (netip.Addr, error) {
 	id, err := Identity(d)
 	if err != nil {
 		return netip.Addr{}, err
+	}
+	if len(mac) != 6 {
+		return netip.Addr{}, fmt.Errorf("fleet: %s: hardware address %q is not of six bytes: %w", d.Name, mac, decnet.ErrInvalid)
 	}
 	if madeOfMAC(d) {
 		return join(linkLocal6, eui64(mac)), nil

@@ -72,6 +72,11 @@ func TestIPv6AddressesAreThoseThatTheMachineWouldMake(t *testing.T) {
 	if _, err := fleet.LinkLocal(decnet.Decky{}, nil); !errors.Is(err, decnet.ErrInvalid) {
 		t.Errorf("no seed: %v", err)
 	}
+	for _, mac := range []net.HardwareAddr{nil, {2, 0, 0, 0, 0}, {2, 0, 0, 0, 0, 0, 0, 1}} {
+		if _, err := fleet.LinkLocal(decnet.Decky{Name: "d", Seed: strings.Repeat("0", 64)}, mac); !errors.Is(err, decnet.ErrInvalid) {
+			t.Errorf("hardware address %q: %v", mac, err)
+		}
+	}
 	if _, err := fleet.Sysctls6("beos"); !errors.Is(err, decnet.ErrSemantic) {
 		t.Errorf("unknown family: %v", err)
 	}
