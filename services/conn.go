@@ -241,8 +241,12 @@ type Lines struct {
 	max int
 }
 
-// NewLines returns a Lines over r, whose lines have at most max bytes.
+// NewLines returns a Lines over r, whose lines have at most max bytes; 0: the default of
+// [Limits].Line.
 func NewLines(r io.Reader, max int) *Lines {
+	if max <= 0 {
+		max = Limits{}.Or(Limits{}).Line
+	}
 	return &Lines{bufio.NewReaderSize(r, min(max+2, 4<<10)), max}
 }
 

@@ -85,7 +85,7 @@ type Env struct {
 	Log       *slog.Logger     // for the operator; nil: discarded
 	Now       func() time.Time // nil: time.Now
 	Rand      io.Reader        // nonces, salts, scrambles; safe for concurrent use; nil: crypto/rand
-	Limits    Limits
+	Limits    Limits           // zero fields: the defaults of the service, see Limits.Or
 	Artifacts Artifacts // nil: captures are measured, reported and dropped
 
 	// Host is the same for all services of one decky; nil: the service has a machine to
@@ -99,7 +99,8 @@ type Env struct {
 	Listen func(ctx context.Context, addr netip.AddrPort) (net.Listener, error)
 }
 
-// Complete returns e with its zero fields replaced by what their comments promise.
+// Complete returns e with its zero fields replaced by what their comments promise, except
+// for Limits: a service has defaults of its own, and NewConn and NewLines know the others.
 func (e Env) Complete() Env {
 	if e.Sink == nil {
 		e.Sink = decnet.SinkFunc(func(decnet.Event) {})

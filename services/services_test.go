@@ -252,6 +252,21 @@ func TestLines(t *testing.T) {
 	}
 }
 
+// TestLinesWithoutLimit: the zero Limits that an Env has unless somebody sets them stand for the
+// default here as they do everywhere else.
+func TestLinesWithoutLimit(t *testing.T) {
+	t.Parallel()
+	env := services.Env{Decky: "d"}.Complete()
+	most := services.Limits{}.Or(services.Limits{}).Line
+	l := services.NewLines(strings.NewReader(strings.Repeat("x", most)+"\n"+strings.Repeat("y", most+1)+"\n"), env.Limits.Line)
+	if line, err := l.ReadLine(); err != nil || len(line) != most {
+		t.Errorf("a line of the default: %d bytes, %v", len(line), err)
+	}
+	if line, err := l.ReadLine(); !errors.Is(err, services.ErrLineTooLong) || len(line) != most {
+		t.Errorf("one byte more: %d bytes, %v", len(line), err)
+	}
+}
+
 func FuzzLines(f *testing.F) {
 	f.Add([]byte("a\r\nb\n"), 4)
 	f.Add([]byte("\x00\xff\n\n"), 1)

@@ -2,7 +2,7 @@
 // must do, whatever it speaks.
 //
 //	func TestConformance(t *testing.T) {
-//		servicetest.Run(t, servicetest.Case{Service: redis.Service{}, Credential: login})
+//		servicetest.Run(t, servicetest.Case{Service: redis.Service{}, Login: login})
 //	}
 package servicetest
 
@@ -266,7 +266,10 @@ func (c Case) connLimit(t *testing.T) {
 func (c Case) sharesNothing(t *testing.T) {
 	one, two, again := c.start(t, 1, c.Limits), c.start(t, 2, c.Limits), c.start(t, 1, c.Limits)
 	a, b, a2 := c.Bait(t, c.dial(t, one)), c.Bait(t, c.dial(t, two)), c.Bait(t, c.dial(t, again))
-	if a == "" || a == b {
+	switch {
+	case a == "":
+		t.Error("Bait found nothing")
+	case a == b:
 		t.Errorf("two deckies show the same: %q", a)
 	}
 	if a != a2 {
