@@ -120,7 +120,7 @@ func newHandler(cfg Config, pace pace) (http.Handler, error) {
 		return nil, fmt.Errorf("api: no store: %w", decnet.ErrInvalid)
 	}
 	if cfg.Auth == nil && len(cfg.Secret) < 32 {
-		return nil, fmt.Errorf("api: the secret has %d bytes, at least 32 are needed: %w", len(cfg.Secret), decnet.ErrInvalid)
+		return nil, fmt.Errorf("api: the secret has %d bytes, at least 32 are needed where there is no Auth: %w", len(cfg.Secret), decnet.ErrInvalid)
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)

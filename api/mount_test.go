@@ -128,6 +128,12 @@ func TestMountAnswersInOneWay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	for prefix, target := range map[string]string{"/api/v1/": "/api/v1/health", "": "/health", "/": "/health"} {
+		w := httptest.NewRecorder()
+		if api.Mount(prefix, h).ServeHTTP(w, httptest.NewRequest("GET", target, nil)); w.Code != http.StatusUnauthorized {
+			t.Errorf("mounted at %q: %s gives %d", prefix, target, w.Code)
+		}
+	}
 	mounted := api.Mount("/api/v1", h)
 	for target, want := range map[string]int{
 		"/api/v1/health": 401, "/": 404, "/api/v1": 404, "/api/v1x/health": 404, "/api/v1/": 404, "/nonsense": 404, "//": 404, "/health": 404,
