@@ -4,9 +4,12 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"time"
+
+	"github.com/decnet/decnet"
 )
 
 // Config holds what a probe may be told. The zero value is usable.
@@ -43,6 +46,18 @@ func (c Config) complete() Config {
 		c.Dial = new(net.Dialer).DialContext
 	}
 	return c
+}
+
+// hostOf returns the host of a target. Without a port the network package would connect to
+// port 0, and without a host to this machine.
+func hostOf(ctx context.Context, target string) (string, error) {
+	host, port, err := net.SplitHostPort(target)
+	if err == nil && host != "" {
+		if n, err := net.DefaultResolver.LookupPort(ctx, "tcp", port); err == nil && n > 0 {
+			return host, nil
+		}
+	}
+	return "", fmt.Errorf("target %q is not HOST:PORT: %w", target, decnet.ErrInvalid)
 }
 
 // exchange connects to target, sends request, and reads until enough says of the bytes so

@@ -25,9 +25,12 @@ type HASSHResult struct {
 // With a server that identifies itself and then fails, the result holds its Banner and the
 // error says what went wrong. An error that wraps fingerprint.ErrMalformed means that it
 // does not speak SSH 2, os.ErrDeadlineExceeded or context.DeadlineExceeded that it kept
-// silent, io.EOF that it hung up.
+// silent, io.EOF that it hung up. A target that is not HOST:PORT gives decnet.ErrInvalid.
 func HASSHServer(ctx context.Context, target string, cfg Config) (HASSHResult, error) {
 	cfg = cfg.complete()
+	if _, err := hostOf(ctx, target); err != nil {
+		return HASSHResult{}, fmt.Errorf("probe: hassh: %w", err)
+	}
 	answer, err := cfg.exchange(ctx, target, []byte(cfg.Ident+"\r\n"), sshOpening, func(b []byte) bool {
 		_, err := fingerprint.ParseSSH(b)
 		return !errors.Is(err, fingerprint.ErrTruncated)

@@ -3,12 +3,10 @@ package probe
 import (
 	"context"
 	"fmt"
-	"net"
 	"slices"
 	"strings"
 	"sync"
 
-	"github.com/decnet/decnet"
 	"github.com/decnet/decnet/fingerprint"
 )
 
@@ -31,13 +29,13 @@ func (r *JARMResult) Raw() string { return strings.Join(r.Results[:], ",") }
 // "|||" then, as in the scanner of JARM's authors. The error says why when a connection
 // timed out (os.ErrDeadlineExceeded or context.DeadlineExceeded), ctx ended, or no
 // connection brought a single byte; the result is valid all the same, and its Hash is
-// zero. A target without host or port gives decnet.ErrInvalid.
+// zero. A target that is not HOST:PORT gives decnet.ErrInvalid.
 func JARM(ctx context.Context, target string, cfg Config) (JARMResult, error) {
 	cfg = cfg.complete()
 	var r JARMResult
-	host, _, err := net.SplitHostPort(target)
-	if err != nil || host == "" {
-		return noAnswer(), fmt.Errorf("probe: jarm: target %q is not HOST:PORT: %w", target, decnet.ErrInvalid)
+	host, err := hostOf(ctx, target)
+	if err != nil {
+		return noAnswer(), fmt.Errorf("probe: jarm: %w", err)
 	}
 	hellos, err := fingerprint.JARMHellos(host, cfg.Rand)
 	if err != nil {

@@ -241,12 +241,19 @@ func TestErrorsOfProbes(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			cancel()
 			wantError(t, f(ctx, silent, probe.Config{}), context.Canceled)
-			if f(t.Context(), "127.0.0.1", probe.Config{}) == nil {
-				t.Error("a target without port is no error")
+			for _, target := range []string{"", "127.0.0.1", "127.0.0.1:", ":443", "127.0.0.1:0", "127.0.0.1:65536", "127.0.0.1:-1", "a:b:c", "::1"} {
+				wantError(t, f(t.Context(), target, probe.Config{Dial: nobody(t)}), decnet.ErrInvalid)
 			}
 		})
 	}
-	wantError(t, methods["jarm"](t.Context(), ":443", probe.Config{}), decnet.ErrInvalid)
+}
+
+// nobody is a Config.Dial that must not be asked.
+func nobody(t *testing.T) func(context.Context, string, string) (net.Conn, error) {
+	return func(_ context.Context, _, address string) (net.Conn, error) {
+		t.Errorf("dialled %q", address)
+		return nil, net.ErrClosed
+	}
 }
 
 // A context that ends while the server keeps silent ends the probe at once.

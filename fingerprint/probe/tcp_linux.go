@@ -23,9 +23,13 @@ import (
 //
 // It needs a raw socket: without the privilege (CAP_NET_RAW on Linux) the error wraps
 // decnet.ErrForbidden, on other systems errors.ErrUnsupported. A port that is closed gives
-// syscall.ECONNREFUSED, silence os.ErrDeadlineExceeded.
+// syscall.ECONNREFUSED, silence os.ErrDeadlineExceeded, a target that is not HOST:PORT
+// decnet.ErrInvalid.
 func TCP(ctx context.Context, target string, cfg Config) (TCPResult, error) {
 	cfg = cfg.complete()
+	if _, err := hostOf(ctx, target); err != nil {
+		return TCPResult{}, fmt.Errorf("probe: tcp: %w", err)
+	}
 	result, err := tcpProbe(ctx, target, cfg)
 	if err != nil && ctx.Err() != nil {
 		err = ctx.Err()
