@@ -54,7 +54,8 @@ type Forwarder struct {
 func New(target string, opt Options) (*Forwarder, error) {
 	addr, secure := strings.CutPrefix(target, "tls:")
 	host, port, err := net.SplitHostPort(addr)
-	if err != nil || host == "" || port == "" {
+	number, unknown := net.LookupPort("tcp", port)
+	if err != nil || host == "" || unknown != nil || number == 0 {
 		return nil, fmt.Errorf("forward: target %q is not HOST:PORT or tls:HOST:PORT: %w", target, decnet.ErrInvalid)
 	}
 	if opt.Queue == 0 {

@@ -167,7 +167,7 @@ func TestEndWaitsForNoServer(t *testing.T) {
 }
 
 func TestNewRefuses(t *testing.T) {
-	for _, target := range []string{"", "host", ":514", "host:", "tls:"} {
+	for _, target := range []string{"", "host", ":514", "host:", "tls:", "host:0", "host:65536", "tls:host:no-such-service"} {
 		if _, err := forward.New(target, forward.Options{}); !errors.Is(err, decnet.ErrInvalid) {
 			t.Errorf("%q: %v", target, err)
 		}
