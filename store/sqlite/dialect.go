@@ -11,6 +11,7 @@ import (
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
+	"github.com/decnet/decnet"
 	"github.com/decnet/decnet/store/internal/sqlrepo"
 )
 
@@ -79,7 +80,7 @@ func explain(ctx context.Context, err error) error {
 	case errors.As(err, &e):
 		switch e.Code() & 0xff {
 		case sqlite3.SQLITE_NOTADB:
-			what = "not an SQLite file"
+			return fmt.Errorf("not an SQLite file: %w: %w", err, decnet.ErrSemantic)
 		case sqlite3.SQLITE_CORRUPT:
 			what = "the file is damaged"
 		case sqlite3.SQLITE_BUSY:

@@ -80,7 +80,7 @@ func TestOpenErrors(t *testing.T) {
 	}{
 		{"missing/decnet.db", "the directory does not exist", os.ErrNotExist},
 		{"folder", "not a regular file", nil},
-		{"text", "not an SQLite file", nil},
+		{"text", "not an SQLite file", decnet.ErrSemantic},
 		{"foreign", "belongs to another program", decnet.ErrSemantic},
 		{"newer", "schema version 999 and this program knows up to 3", decnet.ErrSemantic},
 	} {
