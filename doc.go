@@ -6,7 +6,7 @@
 // Every interaction becomes one [Event]; everything else is built from events:
 //
 //	sink := decnet.SinkFunc(func(e decnet.Event) { fmt.Println(e.Decky, e.Type) })
-//	sink.Emit(decnet.Event{Decky: "decky-01", Service: "ssh", Type: "connect"})
+//	sink.Emit(decnet.Event{Decky: "decky-01", Service: "ssh", Type: "connect", Severity: decnet.SeverityInfo})
 //
 // The package imports nothing but the standard library and does nothing: it is the
 // vocabulary that the other packages share. The usual way in is one of

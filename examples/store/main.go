@@ -39,7 +39,7 @@ func main() {
 	}
 	own := &telling{db, decnet.SinkFunc(func(e decnet.Event) { fmt.Println("kept:", e.Decky, e.Service, e.Type) })}
 	defer own.Close()
-	event := decnet.Event{Time: time.Now(), Decky: "decky-01", Service: "ssh", Type: "connect"}
+	event := decnet.Event{Time: time.Now(), Decky: "decky-01", Service: "ssh", Type: "connect", Severity: decnet.SeverityInfo}
 	if _, err := own.Ingest(ctx, store.Batch{Records: []store.Record{{Event: event}}}); err != nil {
 		log.Fatal(err)
 	}
