@@ -9,11 +9,9 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
-	"time"
 
 	"github.com/pressly/goose/v3"
 
-	"github.com/decnet/decnet"
 	"github.com/decnet/decnet/store"
 	"github.com/decnet/decnet/store/internal/sqlrepo"
 )
@@ -21,71 +19,23 @@ import (
 //go:embed migrations/*.sql
 var embedded embed.FS
 
-// versionTable records the migrations that were applied, and when.
-const versionTable = "schema_version"
+// schema reads where the schema of a database stands.
+var schema = sqlrepo.SchemaReader{
+	Files:  embedded,
+	What:   "the database",
+	Tables: "SELECT COUNT(*), COALESCE(SUM(table_name = ?), 0) FROM information_schema.tables WHERE table_schema = DATABASE()",
+	Since:  "UNIX_TIMESTAMP(tstamp)",
+}
 
 // schemaLock is how long to wait, in seconds, for another process to migrate.
 const schemaLock = 60
-
-// schema reads where the schema of the database stands. It changes nothing, and refuses
-// tables that are not ours.
-func schema(ctx context.Context, db querier) (store.Schema, error) {
-	var s store.Schema
-	var err error
-	if s.Migrations, err = sqlrepo.Migrations(embedded); err != nil {
-		return s, err
-	}
-	s.Latest = s.Migrations[len(s.Migrations)-1].Version
-	var tables, versions int
-	if err := db.QueryRowContext(ctx, "SELECT COUNT(*), COALESCE(SUM(table_name = ?), 0) FROM information_schema.tables WHERE table_schema = DATABASE()",
-		versionTable).Scan(&tables, &versions); err != nil {
-		return s, err
-	}
-	if versions == 0 {
-		if tables > 0 {
-			return s, fmt.Errorf("the database belongs to another program: %w", decnet.ErrSemantic)
-		}
-		return s, nil
-	}
-	rows, err := db.QueryContext(ctx, "SELECT version_id, UNIX_TIMESTAMP(tstamp) FROM "+versionTable+" WHERE is_applied AND version_id > 0")
-	if err != nil {
-		return s, err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var version, at int64
-		if err := rows.Scan(&version, &at); err != nil {
-			return s, err
-		}
-		s.Version = max(s.Version, version)
-		for i := range s.Migrations {
-			if s.Migrations[i].Version == version {
-				s.Migrations[i].Applied = time.Unix(at, 0).UTC()
-			}
-		}
-	}
-	if err := rows.Err(); err != nil {
-		return s, err
-	}
-	if s.Version > s.Latest {
-		return s, fmt.Errorf("the database has schema version %d and this program knows up to %d, use a newer one: %w",
-			s.Version, s.Latest, decnet.ErrSemantic)
-	}
-	return s, nil
-}
-
-// querier is a database or one connection to it.
-type querier interface {
-	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
-	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
-}
 
 // prepare makes the database behind db ready for use, unless it is not ours to change.
 func prepare(ctx context.Context, d DSN, db *sql.DB) error {
 	if err := check(ctx, db); err != nil {
 		return err
 	}
-	s, err := schema(ctx, db)
+	s, err := schema.Read(ctx, db)
 	if err != nil || s.Version == s.Latest {
 		return err
 	}
@@ -130,7 +80,7 @@ func (d DSN) migrate(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	s, err := schema(ctx, db) // what it was before we had the lock is past
+	s, err := schema.Read(ctx, db) // what it was before we had the lock is past
 	if err != nil {
 		return err
 	}
@@ -142,12 +92,12 @@ func (d DSN) migrate(ctx context.Context) (err error) {
 		return err
 	}
 	for s.Version < s.Latest {
-		p, err := goose.NewProvider(goose.DialectMySQL, db, files, goose.WithTableName(versionTable), goose.WithDisableGlobalRegistry(true))
+		p, err := goose.NewProvider(goose.DialectMySQL, db, files, goose.WithTableName(sqlrepo.VersionTable), goose.WithDisableGlobalRegistry(true))
 		if err != nil {
 			return err
 		}
 		_, err = p.Up(ctx)
-		now, serr := schema(ctx, db)
+		now, serr := schema.Read(ctx, db)
 		if serr != nil || err != nil && now.Version == s.Version {
 			return errors.Join(err, serr)
 		}
@@ -160,14 +110,14 @@ func (d DSN) migrate(ctx context.Context) (err error) {
 // goose insists on, that row.
 func completeVersions(ctx context.Context, db *sql.DB) error {
 	var tables, rows int
-	if err := db.QueryRowContext(ctx, "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = ?", versionTable).
+	if err := db.QueryRowContext(ctx, "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = ?", sqlrepo.VersionTable).
 		Scan(&tables); err != nil || tables == 0 {
 		return err
 	}
-	if err := db.QueryRowContext(ctx, "SELECT COUNT(*) FROM "+versionTable+" WHERE version_id = 0").Scan(&rows); err != nil || rows > 0 {
+	if err := db.QueryRowContext(ctx, "SELECT COUNT(*) FROM "+sqlrepo.VersionTable+" WHERE version_id = 0").Scan(&rows); err != nil || rows > 0 {
 		return err
 	}
-	_, err := db.ExecContext(ctx, "INSERT INTO "+versionTable+" (version_id, is_applied) VALUES (0, 1)")
+	_, err := db.ExecContext(ctx, "INSERT INTO "+sqlrepo.VersionTable+" (version_id, is_applied) VALUES (0, 1)")
 	return err
 }
 
@@ -175,7 +125,7 @@ func completeVersions(ctx context.Context, db *sql.DB) error {
 func Status(ctx context.Context, dsn string) (store.Schema, error) {
 	var s store.Schema
 	err := with(ctx, dsn, "schema", func(_ DSN, db *sql.DB) (err error) {
-		s, err = schema(ctx, db)
+		s, err = schema.Read(ctx, db)
 		return err
 	})
 	return s, err
@@ -190,7 +140,7 @@ func Migrate(ctx context.Context, dsn string) (store.Schema, error) {
 			return err
 		}
 		var err error
-		s, err = schema(ctx, db)
+		s, err = schema.Read(ctx, db)
 		return err
 	})
 	return s, err
@@ -200,7 +150,7 @@ func Migrate(ctx context.Context, dsn string) (store.Schema, error) {
 // anew. It works on databases of newer versions too, and never on those of other programs.
 func Reset(ctx context.Context, dsn string) error {
 	return with(ctx, dsn, "reset", func(d DSN, db *sql.DB) error {
-		s, err := schema(ctx, db)
+		s, err := schema.Read(ctx, db)
 		if err != nil && s.Version == 0 {
 			return err
 		}
@@ -221,7 +171,7 @@ func (d DSN) dropAll(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	rows, err := db.QueryContext(ctx, "SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE() ORDER BY table_name = ?, table_name", versionTable)
+	rows, err := db.QueryContext(ctx, "SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE() ORDER BY table_name = ?, table_name", sqlrepo.VersionTable)
 	if err != nil {
 		return err
 	}

@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"os"
 	"strings"
-	"time"
 
 	"github.com/pressly/goose/v3"
 
@@ -21,8 +20,13 @@ import (
 //go:embed migrations/*.sql
 var embedded embed.FS
 
-// versionTable records the migrations that were applied, and when.
-const versionTable = "schema_version"
+// schema reads where the schema of a file stands.
+var schema = sqlrepo.SchemaReader{
+	Files:  embedded,
+	What:   "the file",
+	Tables: "SELECT COUNT(*), COALESCE(SUM(name = ?), 0) FROM sqlite_master WHERE type = 'table'",
+	Since:  "unixepoch(tstamp)",
+}
 
 // Migration is one step of the schema.
 type Migration = store.Migration
@@ -30,56 +34,9 @@ type Migration = store.Migration
 // Schema is where the schema of a file stands.
 type Schema = store.Schema
 
-// schema reads where the schema of db stands. It changes nothing, and refuses tables that are
-// not ours.
-func schema(ctx context.Context, db *sql.DB) (Schema, error) {
-	var s Schema
-	var err error
-	if s.Migrations, err = sqlrepo.Migrations(embedded); err != nil {
-		return s, err
-	}
-	s.Latest = s.Migrations[len(s.Migrations)-1].Version
-	var tables, versions int
-	if err := db.QueryRowContext(ctx, "SELECT COUNT(*), COALESCE(SUM(name = ?), 0) FROM sqlite_master WHERE type = 'table'", versionTable).
-		Scan(&tables, &versions); err != nil {
-		return s, err
-	}
-	if versions == 0 {
-		if tables > 0 {
-			return s, fmt.Errorf("the file belongs to another program: %w", decnet.ErrSemantic)
-		}
-		return s, nil
-	}
-	rows, err := db.QueryContext(ctx, "SELECT version_id, unixepoch(tstamp) FROM "+versionTable+" WHERE is_applied AND version_id > 0")
-	if err != nil {
-		return s, err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var version, at int64
-		if err := rows.Scan(&version, &at); err != nil {
-			return s, err
-		}
-		s.Version = max(s.Version, version)
-		for i := range s.Migrations {
-			if s.Migrations[i].Version == version {
-				s.Migrations[i].Applied = time.Unix(at, 0).UTC()
-			}
-		}
-	}
-	if err := rows.Err(); err != nil {
-		return s, err
-	}
-	if s.Version > s.Latest {
-		return s, fmt.Errorf("the file has schema version %d and this program knows up to %d, use a newer one: %w",
-			s.Version, s.Latest, decnet.ErrSemantic)
-	}
-	return s, nil
-}
-
 // prepare makes the file behind db ready for use, unless it is not ours to change.
 func prepare(ctx context.Context, db *sql.DB) error {
-	s, err := schema(ctx, db)
+	s, err := schema.Read(ctx, db)
 	if err != nil {
 		return err
 	}
@@ -104,7 +61,7 @@ func migrate(ctx context.Context, db *sql.DB, s Schema) error {
 	if err != nil {
 		return err
 	}
-	p, err := goose.NewProvider(goose.DialectSQLite3, db, files, goose.WithTableName(versionTable), goose.WithDisableGlobalRegistry(true))
+	p, err := goose.NewProvider(goose.DialectSQLite3, db, files, goose.WithTableName(sqlrepo.VersionTable), goose.WithDisableGlobalRegistry(true))
 	if err != nil {
 		return err
 	}
@@ -113,7 +70,7 @@ func migrate(ctx context.Context, db *sql.DB, s Schema) error {
 		if err == nil {
 			return nil
 		}
-		now, serr := schema(ctx, db)
+		now, serr := schema.Read(ctx, db)
 		switch {
 		case serr != nil || now.Version == s.Version:
 			return errors.Join(err, serr)
@@ -129,7 +86,7 @@ func migrate(ctx context.Context, db *sql.DB, s Schema) error {
 func Status(ctx context.Context, path string) (Schema, error) {
 	var s Schema
 	err := withExisting(ctx, path, func(db *sql.DB) (err error) {
-		s, err = schema(ctx, db)
+		s, err = schema.Read(ctx, db)
 		return err
 	})
 	return s, wrap(ctx, path, "schema", err)
@@ -142,7 +99,7 @@ func Migrate(ctx context.Context, path string) (Schema, error) {
 	if err != nil {
 		return Schema{}, wrap(ctx, path, "migrate", err)
 	}
-	s, err := schema(ctx, p.writer)
+	s, err := schema.Read(ctx, p.writer)
 	return s, wrap(ctx, path, "migrate", errors.Join(err, p.reader.Close(), p.writer.Close()))
 }
 
@@ -151,7 +108,7 @@ func Migrate(ctx context.Context, path string) (Schema, error) {
 // programs. A missing file gives decnet.ErrNotFound.
 func Reset(ctx context.Context, path string) error {
 	err := withExisting(ctx, path, func(db *sql.DB) error {
-		s, err := schema(ctx, db)
+		s, err := schema.Read(ctx, db)
 		if err != nil && s.Version == 0 {
 			return err
 		}
