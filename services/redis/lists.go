@@ -71,19 +71,27 @@ func (c *client) take(v *value, left bool) []byte {
 	return e
 }
 
-func pop(c *client, a [][]byte, left bool) {
-	count := int64(-1)
-	if len(a) > 3 {
-		c.fail("ERR wrong number of arguments for '" + c.cmd.name + "' command")
-		return
-	}
-	if len(a) == 3 {
-		n, ok := parseInt(a[2])
-		if !ok || n < 0 {
-			c.fail("ERR value is out of range, must be positive")
-			return
+// popCount reads how many elements a command such as LPOP is to take; unsaid is what it is
+// without a number, and excess the answer to more arguments.
+func (c *client) popCount(a [][]byte, unsaid int64, excess string) (int64, bool) {
+	switch len(a) {
+	case 2:
+		return unsaid, true
+	case 3:
+		if n, ok := parseInt(a[2]); ok && n >= 0 {
+			return n, true
 		}
-		count = n
+		c.fail("ERR value is out of range, must be positive")
+	default:
+		c.fail(excess)
+	}
+	return 0, false
+}
+
+func pop(c *client, a [][]byte, left bool) {
+	count, ok := c.popCount(a, -1, "ERR wrong number of arguments for '" + c.cmd.name + "' command")
+	if !ok {
+		return
 	}
 	v, ok := c.find(a[1], kindList)
 	switch {

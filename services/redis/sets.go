@@ -94,18 +94,9 @@ func smembers(c *client, a [][]byte) {
 }
 
 func spop(c *client, a [][]byte) {
-	count := int64(-1)
-	if len(a) > 3 {
-		c.fail(errSyntax)
+	count, ok := c.popCount(a, -1, errSyntax)
+	if !ok {
 		return
-	}
-	if len(a) == 3 {
-		n, ok := parseInt(a[2])
-		if !ok || n < 0 {
-			c.fail("ERR value is out of range, must be positive")
-			return
-		}
-		count = n
 	}
 	v, ok := c.find(a[1], kindSet)
 	switch {
