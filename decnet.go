@@ -213,14 +213,17 @@ type Command struct {
 
 // Behavior says what the timing and shape of an attacker's events give away.
 type Behavior struct {
-	OSGuess             string
-	HopDistance         int // 0 when unknown
-	Retransmits         int
-	Class               string        // "unknown", "slow_scan", "scanning", "brute_force", "beaconing", "interactive", "mixed"
-	BeaconInterval      time.Duration // zero unless Class is "beaconing"
-	BeaconJitterPct     float64
-	ToolGuesses         []string
-	TCP, Timing, Phases json.RawMessage
+	OSGuess         string        // "" when nothing tells
+	HopDistance     int           // 0 when unknown
+	Retransmits     int           // of TCP segments, in all connections
+	Class           string        // "unknown", "slow_scan", "scanning", "brute_force", "beaconing", "interactive", "mixed"
+	BeaconInterval  time.Duration // zero unless Class is "beaconing"
+	BeaconJitterPct float64       // standard deviation of the interval, in percent of it; zero unless Class is "beaconing"
+	ToolGuesses     []string
+
+	TCP    json.RawMessage // the last signature of a SYN: window, wscale, mss, options_sig, has_sack, has_timestamps; nil: none was seen
+	Timing json.RawMessage // profile.Timing
+	Phases json.RawMessage // profile.Phases
 }
 
 // The error kinds. Every package wraps one of them with %w where a caller may want to

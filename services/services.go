@@ -86,7 +86,7 @@ type Env struct {
 	Now       func() time.Time // nil: time.Now
 	Rand      io.Reader        // nonces, salts, scrambles; safe for concurrent use; nil: crypto/rand
 	Limits    Limits           // zero fields: the defaults of the service, see Limits.Or
-	Artifacts Artifacts // nil: captures are measured, reported and dropped
+	Artifacts Artifacts        // nil: captures are measured, reported and dropped
 
 	// Host is the same for all services of one decky; nil: the service has a machine to
 	// itself.

@@ -1,6 +1,7 @@
 package arch
 
 import (
+	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -86,6 +87,70 @@ func startsWith(doc *ast.CommentGroup, name string) bool {
 		}
 	}
 	return false
+}
+
+// TestArchitectureListsThePackages checks that the table in docs/architecture.md has every
+// package, on the floor that its rule names, and nothing else. There <name> stands for one
+// element of a path, and … for all that is below.
+func TestArchitectureListsThePackages(t *testing.T) {
+	page, err := os.ReadFile("../../docs/architecture.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(page), "| floor | package |")
+	table, _, _ = strings.Cut(table, "\n\n")
+	type row struct {
+		low, high float64 // equal, or the floor is between them
+		used      bool
+	}
+	rows := make(map[string]*row)
+	for line := range strings.Lines(table) {
+		cells := strings.Split(line, "|")
+		if len(cells) < 3 {
+			continue
+		}
+		r := new(row)
+		floor := strings.TrimSpace(cells[1])
+		if n, _ := fmt.Sscanf(floor, "between %g and %g", &r.low, &r.high); n != 2 {
+			if _, err := fmt.Sscanf(floor, "%g", &r.low); err != nil {
+				continue // the rule below the heading
+			}
+			r.high = r.low
+		}
+		for i, name := range strings.Split(cells[2], "`") {
+			if i%2 == 1 {
+				rows[name] = &row{r.low, r.high, false}
+			}
+		}
+	}
+	for _, p := range packages(t) {
+		rel := p.rel()
+		rule, _ := ruleOf(rel)
+		if rel == "" {
+			rel = path.Base(module)
+		}
+		r := rows[rel]
+		for name, pattern := range rows {
+			below, whole := strings.CutSuffix(name, "…")
+			one, _ := path.Match(strings.ReplaceAll(name, "<name>", "*"), rel)
+			if rows[rel] == nil && (one || whole && strings.HasPrefix(rel, below)) {
+				r = pattern
+			}
+		}
+		if r == nil {
+			t.Errorf("docs/architecture.md does not list %s", rel)
+			continue
+		}
+		r.used = true
+		if rule.floor != r.low && (rule.floor <= r.low || rule.floor >= r.high) {
+			t.Errorf("docs/architecture.md has %s on another floor than its rule, %g", rel, rule.floor)
+		}
+	}
+	for name, r := range rows {
+		if !r.used {
+			t.Errorf("docs/architecture.md lists %s, which is no package", name)
+		}
+	}
 }
 
 // TestReadmeShowsTheExample checks that the SDK snippet of the README is a program that

@@ -89,7 +89,7 @@ func (c *client) popCount(a [][]byte, unsaid int64, excess string) (int64, bool)
 }
 
 func pop(c *client, a [][]byte, left bool) {
-	count, ok := c.popCount(a, -1, "ERR wrong number of arguments for '" + c.cmd.name + "' command")
+	count, ok := c.popCount(a, -1, "ERR wrong number of arguments for '"+c.cmd.name+"' command")
 	if !ok {
 		return
 	}
