@@ -105,8 +105,8 @@ type pace struct {
 	event  time.Duration // longest wait for a client to take an event
 }
 
-// New returns the handler, whose paths start at "/": mount it under a prefix with
-// http.StripPrefix. It is safe for concurrent use. A Config that lacks something gives an
+// New returns the handler, whose paths start at "/": mount it under a prefix with [Mount], or
+// with http.StripPrefix in a http.ServeMux that has other things to serve. It is safe for concurrent use. A Config that lacks something gives an
 // error that wraps decnet.ErrInvalid.
 func New(cfg Config) (http.Handler, error) {
 	return newHandler(cfg, pace{

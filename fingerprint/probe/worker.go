@@ -115,7 +115,8 @@ type Status struct {
 	Found   uint64 // probes that brought a fingerprint
 }
 
-// NewWorker makes a Worker that hands its findings to sink and keeps in memory what it did.
+// NewWorker makes a Worker that hands its findings to sink and keeps in memory what it did;
+// neither may be nil.
 func NewWorker(sink decnet.Sink, memory Memory, cfg WorkerConfig) *Worker {
 	cfg = cfg.complete()
 	return &Worker{

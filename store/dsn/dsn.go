@@ -28,8 +28,9 @@ import (
 // Forms says what Parse accepts, for messages and help texts.
 const Forms = "sqlite:FILE, mysql:USER:PASSWORD@tcp(HOST:3306)/DATABASE or mysql://USER:PASSWORD@HOST:3306/DATABASE"
 
-// Source is a store that is named and not opened. It holds the password, if there is one; its
-// String does not.
+// Source is a store that is named and not opened: Choose, File and Parse return one, and the
+// zero value names none. It holds the password, if there is one; its String does not. It is safe
+// for concurrent use.
 type Source struct {
 	file   string       // of SQLite; "": MySQL
 	dsn    string       // of MySQL, as mysql.ParseDSN reads it
