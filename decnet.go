@@ -96,7 +96,8 @@ func (e *Event) FromSensor() bool {
 type Trace struct{ TraceID, SpanID string }
 
 // Sink accepts events. Emit is safe for concurrent use and never blocks on I/O: a sink
-// that cannot keep up drops and counts.
+// that cannot keep up drops and counts. It may keep the event, so whoever emits one does not
+// change its Fields afterwards.
 type Sink interface{ Emit(Event) }
 
 // SinkFunc adapts a function to Sink. The function must be safe for concurrent use.

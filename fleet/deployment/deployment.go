@@ -110,15 +110,16 @@ func (e *LeftError) say(why string) string {
 func (e *LeftError) Unwrap() error { return e.Err }
 
 // Deploy makes the deckies those of the fleet that plan returns when it is given what is
-// deployed. plan may be called more than once; an error of it changes nothing. A decky
-// that plan gives the services that it has keeps the time of its last mutation.
+// deployed, which it may change and return. plan may be called more than once; an error of
+// it changes nothing. A decky that plan gives the services that it has keeps the time of its
+// last mutation.
 //
 // When the runtime fails, the document says what is really there, and the error is a
-// *LeftError if the runtime is durable. A document of another runtime with deckies that may still be there gives an
-// error that wraps decnet.ErrConflict.
+// *LeftError if the runtime is durable. A document of another runtime with deckies that may
+// still be there gives an error that wraps decnet.ErrConflict.
 func (d *Deployment) Deploy(ctx context.Context, plan func(last decnet.Fleet) (decnet.Fleet, error)) (Outcome, error) {
 	return d.change(ctx, order{what: "deploy", plan: func(last Document) (decnet.Fleet, error) {
-		wanted, err := plan(last.Fleet)
+		wanted, err := plan(last.Fleet.Clone())
 		if err != nil {
 			return wanted, err
 		}

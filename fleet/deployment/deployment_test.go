@@ -339,6 +339,41 @@ func TestW27_AFailedDeployLeavesATrueState(t *testing.T) {
 	}
 }
 
+// TestPlanMayChangeWhatItIsGiven: a plan that changes the fleet of before in place, as is natural
+// to write, changes neither the document nor what is said of before.
+func TestPlanMayChangeWhatItIsGiven(t *testing.T) {
+	t.Parallel()
+	db := open(t)
+	d := deployment.New(db, serving(t), deployment.Options{Runtime: "local"})
+	if _, err := d.Deploy(t.Context(), always(plan(t, "127.0.83.201", 2))); err != nil {
+		t.Fatal(err)
+	}
+	raw, _ := db.State(t.Context(), store.FleetKey)
+	becoming := func(service string) func(decnet.Fleet) (decnet.Fleet, error) {
+		return func(f decnet.Fleet) (decnet.Fleet, error) {
+			for i := range f.Deckies {
+				f.Deckies[i].Services[0] = service
+			}
+			return f, nil
+		}
+	}
+	if _, err := d.Deploy(t.Context(), becoming("none such")); !errors.Is(err, decnet.ErrSemantic) {
+		t.Fatal(err)
+	}
+	if now, _ := db.State(t.Context(), store.FleetKey); string(now) != string(raw) {
+		t.Errorf("was %s\nis %s", raw, now)
+	}
+	out, err := d.Deploy(t.Context(), becoming("beta"))
+	if err != nil || out.Before.Deckies[1].Services[0] != "alpha" || out.After.Deckies[1].Services[0] != "beta" {
+		t.Errorf("%+v, %v", out, err)
+	}
+	doc := document(t, db)
+	wanted, _, err := deployment.Preview(doc, deployment.Add, becoming("gamma"))
+	if err != nil || wanted.Deckies[0].Services[0] != "beta" || doc.Deckies[0].Services[0] != "beta" {
+		t.Errorf("the preview of a plan that asks for nothing is %+v, %v", wanted, err)
+	}
+}
+
 func TestW27_DeploysTakeTurns(t *testing.T) {
 	t.Parallel()
 	db, e := open(t), &engine{}

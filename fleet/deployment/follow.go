@@ -68,7 +68,7 @@ func Preview(last Document, way Way, plan Plan) (wanted decnet.Fleet, planned ma
 		_, followed := last.Planned[k.Name]
 		return moved || way != Update || followed || len(last.Planned) == 0
 	})
-	if wanted, err = plan(stay); err != nil {
+	if wanted, err = plan(stay.Clone()); err != nil {
 		return wanted, nil, err
 	}
 	planned = make(map[string]string, len(asked)+1)
