@@ -112,8 +112,9 @@ type general struct {
 // checkTarget refuses what is no address of a log server.
 func checkTarget(v string) error {
 	host, port, err := net.SplitHostPort(strings.TrimPrefix(v, "tls:"))
-	if err != nil || host == "" || port == "" {
-		return fmt.Errorf("%q is not HOST:PORT or tls:HOST:PORT", v)
+	number, unnumbered := strconv.Atoi(port) // a name, such as syslog-tls, is for whoever connects
+	if err != nil || host == "" || port == "" || unnumbered == nil && (number < 1 || number > 65535) {
+		return fmt.Errorf("%q is not HOST:PORT or tls:HOST:PORT: %w", v, decnet.ErrSemantic)
 	}
 	return nil
 }

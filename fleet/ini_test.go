@@ -117,6 +117,7 @@ func TestINIErrorsNameThePlaceAndWhatIsAccepted(t *testing.T) {
 		{"duplicate key", "[a]\nservices = ssh\nSERVICES = ftp\n", decnet.ErrSemantic, []string{"line 3", "services", "line 2"}},
 		{"duplicate spelling", "[a]\nnmap_os = linux\nnmap-os = linux\n", decnet.ErrSemantic, []string{"line 3", "nmap_os", "line 2"}},
 		{"general misspelt", "[General]\n[a]\n", decnet.ErrSemantic, []string{"line 1", "[general]"}},
+		{"log target without port", "[general]\nlog_target = siem:65536\n", decnet.ErrSemantic, []string{"line 2", "[general] log_target", "HOST:PORT"}},
 		{"unknown general key", "[general]\nsubnet = 10.0.0.0/8\n", decnet.ErrSemantic, []string{"line 2", "[general] subnet", "net, gw, net6, gw6, interface, mutate_interval, log_target"}},
 		{"unknown decky key", "[a]\nport = 22\n", decnet.ErrSemantic, []string{"line 2", "[a] port", "ip, ip6, services, archetype, nmap_os, mutate_interval, amount"}},
 		{"unknown custom key", "[custom-x]\nimage = y\n", decnet.ErrSemantic, []string{"line 2", "[custom-x] image", "binary, exec, ports"}},
@@ -359,6 +360,7 @@ func FuzzFromINI(f *testing.F) {
 	f.Add("[a]\n  ip = fd00::1\n    2\n[b]\narchetype=deaddeck\n")
 	f.Add("[a]\rnmap-os=linux\rnmap_os=bsd\r")
 	f.Add("[general]\nnet = ::/0\n[a]\namount=100\n")
+	f.Add("[general]\nlog_target = siem\n[a]\n")
 	f.Add("\ufeff[a]\n=\n")
 	f.Add("[general]\nnet = 10.0.0.0/24\nnet6 = fd00::/125\ngw6 = fe80::1\n[a]\nservices = ssh\namount = 5\n[b]\nip6 = fd00::7\n")
 	reg := registry(f)
