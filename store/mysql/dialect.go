@@ -44,9 +44,12 @@ const (
 	foldingCollation = "armscii8_general_ci"
 )
 
-func (dialect) Like(column string) string {
-	return fmt.Sprintf("CONVERT(%s USING %s) COLLATE %s LIKE CONVERT(? USING %[2]s) ESCAPE '!'", column, foldingSet, foldingCollation)
+func (dialect) Holds(column, part string) (string, []any) {
+	return fmt.Sprintf("CONVERT(%s USING %s) COLLATE %s LIKE CONVERT(? USING %[2]s) ESCAPE '!'", column, foldingSet, foldingCollation),
+		[]any{"%" + likeEscaper.Replace(part) + "%"}
 }
+
+var likeEscaper = strings.NewReplacer("!", "!!", "%", "!%", "_", "!_")
 
 // The errors of servers that mean something here.
 const (
