@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -270,6 +271,47 @@ func TestRefused(t *testing.T) {
 	write()
 	if err := transfer.Copy(ctx, from, target, transfer.Options{From: "a"}); !errors.Is(err, decnet.ErrConflict) {
 		t.Errorf("the source was written to since: %v", err)
+	}
+}
+
+// TestEveryProcessRefusesToWrite: who has the target open since before a copy began does not
+// write into it either, until the copy is complete, and without a further open then.
+func TestEveryProcessRefusesToWrite(t *testing.T) {
+	t.Parallel()
+	for name, place := range map[string]func(*testing.T) string{"sqlite": file, "mysql": database} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ctx := t.Context()
+			from, where := open(t, file(t)), place(t)
+			storetest.Fill(t, from, 100)
+			other, to := open(t, where), open(t, where)
+			writes := func() map[string]error {
+				_, ingest := other.Ingest(ctx, store.Batch{Records: make([]store.Record, 1)})
+				_, export := other.(store.Exporter).Export(ctx, "records", nil, 1)
+				_, purge := other.Purge(ctx, time.Unix(0, 0))
+				return map[string]error{"ingest": ingest, "state": other.SetState(ctx, "x", []byte("1")), "purge": purge, "export": export}
+			}
+			copied := 0
+			if err := transfer.Copy(ctx, from, to, transfer.Options{Progress: func(p transfer.Progress) {
+				copied++
+				for name, err := range writes() {
+					if !errors.Is(err, decnet.ErrSemantic) {
+						t.Errorf("%s beside the copy of %s: %v", name, p.Table, err)
+					}
+				}
+			}}); err != nil {
+				t.Fatal(err)
+			}
+			if copied == 0 {
+				t.Error("nothing was copied")
+			}
+			storetest.WantSame(t, other, from)
+			for name, err := range writes() {
+				if err != nil {
+					t.Errorf("%s after the copy: %v", name, err)
+				}
+			}
+		})
 	}
 }
 

@@ -15,7 +15,6 @@ import (
 	"fmt"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/decnet/decnet"
@@ -79,9 +78,8 @@ type Parts struct {
 // each.
 type Repo struct {
 	Parts
-	stmts     statements
-	importing atomic.Bool // the store is being filled with the content of another
-	written   guess       // the last record, as far as this process knows
+	stmts   statements
+	written guess // the last record, as far as this process knows
 
 	mu     sync.RWMutex // read-held during every operation
 	closed bool
@@ -101,7 +99,7 @@ func New(ctx context.Context, p Parts) (*Repo, error) {
 	if err := r.stmts.prepare(ctx, p); err != nil {
 		return nil, errors.Join(r.fail(ctx, "prepare", err), r.Close())
 	}
-	if err := r.loadMark(ctx); err != nil {
+	if err := r.read(ctx, "open", func(*sql.Tx) error { return nil }); err != nil {
 		return nil, errors.Join(err, r.Close())
 	}
 	return r, nil
