@@ -68,7 +68,7 @@ func Start(args ...string) (*Server, error) {
 // StartMariaDB is Start with a server of MariaDB.
 func StartMariaDB(args ...string) (*Server, error) { return start(mariaDB{}, "root", args) }
 
-// StartMySQL is Start with a server of MySQL.
+// StartMySQL is Start with a server of MySQL, of the installation that [DirVariable] names.
 func StartMySQL(args ...string) (*Server, error) { return start(mySQL{}, "root", args) }
 
 // StartIn is StartMariaDB with a server whose data is in dir, where it is made unless it is

@@ -61,6 +61,8 @@ const (
 	errUnspecific         = 1105
 	errLockTimeout        = 1205
 	errDeadlock           = 1213 // and a transaction that another node of a cluster was faster than
+	errGroupConflict      = 3101 // of MySQL: a transaction that another member of a group was faster than
+	errChanged            = 1020 // of MariaDB: a row that was changed since the transaction's snapshot (innodb_snapshot_isolation)
 	errNotPrepared        = 1047 // a node that is outside of its cluster
 	errShutdown           = 1053
 	errReadOnly           = 1290
@@ -94,7 +96,7 @@ func (dialect) Duplicate(err error) bool {
 
 func (dialect) RolledBack(err error) bool {
 	switch number(err) {
-	case errLockTimeout, errDeadlock, errNotPrepared:
+	case errLockTimeout, errDeadlock, errGroupConflict, errChanged, errNotPrepared:
 		return true
 	}
 	return false

@@ -125,7 +125,7 @@ func TestUnfitServer(t *testing.T) {
 	}
 	unfit := map[string]string{"--max-allowed-packet=1048576": "max_allowed_packet of the server is 1048576, at least 4194304 is needed"}
 	if !server.MySQL { // MySQL does not let anybody choose what it calls itself
-		unfit["--version=10.6.1-MariaDB"] = `the server is MariaDB "10.6.1-MariaDB", at least MariaDB 10.11 is needed`
+		unfit["--version=10.6.1-MariaDB"] = `the server is MariaDB "10.6.1-MariaDB", at least MariaDB 10.11.0 is needed`
 	}
 	for option, says := range unfit {
 		t.Run(option, func(t *testing.T) {

@@ -7,7 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"strconv"
+	"slices"
 	"strings"
 
 	driver "github.com/go-sql-driver/mysql"
@@ -52,19 +52,15 @@ func isMariaDB(version string) bool { return strings.Contains(strings.ToLower(ve
 
 // checkVersion refuses servers that are older than those that the store is made for.
 func checkVersion(version string) error {
-	name, major, minor := "MySQL", 8, 0
+	name, least := "MySQL", []int{8, 0, 11}
 	if isMariaDB(version) {
-		name, major, minor = "MariaDB", 10, 11
+		name, least = "MariaDB", []int{10, 11, 0}
 	}
-	parts := strings.SplitN(version, ".", 3)
-	if len(parts) > 1 {
-		ma, err := strconv.Atoi(parts[0])
-		mi, merr := strconv.Atoi(parts[1])
-		if err == nil && merr == nil && (ma > major || ma == major && mi >= minor) {
-			return nil
-		}
+	is := make([]int, 3)
+	if n, _ := fmt.Sscanf(version, "%d.%d.%d", &is[0], &is[1], &is[2]); n > 1 && slices.Compare(is, least) >= 0 {
+		return nil
 	}
-	return fmt.Errorf("the server is %s %q, at least %s %d.%d is needed: %w", name, version, name, major, minor, decnet.ErrSemantic)
+	return fmt.Errorf("the server is %s %q, at least %s %d.%d.%d is needed: %w", name, version, name, least[0], least[1], least[2], decnet.ErrSemantic)
 }
 
 // wrap names the place and the operation in err, and puts into words why there is no
