@@ -92,6 +92,9 @@ func explain(ctx context.Context, err error) error {
 	case errors.Is(err, os.ErrNotExist):
 		what = "the directory does not exist"
 	case errors.As(err, &e):
+		if e.Code() == sqlite3.SQLITE_IOERR_SHMSIZE { // of the index that readers and writers share
+			what = "the disk is full"
+		}
 		switch e.Code() & 0xff {
 		case sqlite3.SQLITE_NOTADB:
 			what = "not an SQLite file"

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -265,12 +266,37 @@ func TestRefused(t *testing.T) {
 	if err := transfer.Copy(ctx, from, target, transfer.Options{From: "b"}); !errors.Is(err, decnet.ErrConflict) {
 		t.Errorf("an unfinished copy of another: %v", err)
 	}
-	if err := transfer.Copy(ctx, target, open(t, file(t)), transfer.Options{}); !errors.Is(err, decnet.ErrSemantic) {
+	fresh := open(t, file(t))
+	if err := transfer.Copy(ctx, target, fresh, transfer.Options{}); !errors.Is(err, decnet.ErrSemantic) {
 		t.Errorf("a copy of an unfinished one: %v", err)
+	}
+	if err := fresh.SetState(ctx, "x", []byte("1")); err != nil {
+		t.Errorf("after that, its target: %v", err)
 	}
 	write()
 	if err := transfer.Copy(ctx, from, target, transfer.Options{From: "a"}); !errors.Is(err, decnet.ErrConflict) {
 		t.Errorf("the source was written to since: %v", err)
+	}
+}
+
+// TestIntoItself: an empty store that is the source and the target is left as it was.
+func TestIntoItself(t *testing.T) {
+	t.Parallel()
+	for name, place := range map[string]func(*testing.T) string{"sqlite": file, "mysql": database} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			where := place(t)
+			one, again := open(t, where), open(t, where)
+			for _, to := range []store.Repository{one, again} {
+				if err := transfer.Copy(t.Context(), one, to, transfer.Options{}); !errors.Is(err, decnet.ErrConflict) ||
+					!strings.Contains(err.Error(), "the source and the target are one store") {
+					t.Errorf("got %v", err)
+				}
+			}
+			if _, err := again.Ingest(t.Context(), store.Batch{Records: make([]store.Record, 1)}); err != nil {
+				t.Error(err)
+			}
+		})
 	}
 }
 
