@@ -121,7 +121,7 @@ func (dialect) Reclaim(context.Context, *sql.DB) error { return nil } // InnoDB 
 // Size counts the pages of the tables. The server counts them when it is asked to look at a
 // sample of the rows, too.
 func (dialect) Size(ctx context.Context, db *sql.DB) (n int64, err error) {
-	rows, err := db.QueryContext(ctx, "ANALYZE NO_WRITE_TO_BINLOG TABLE records, bounties, sources, rejected, attackers, attacker_services, commands, fingerprints")
+	rows, err := db.QueryContext(ctx, "ANALYZE NO_WRITE_TO_BINLOG TABLE records, bounties, sources, rejected, attackers, attacker_services, commands, fingerprints, tallies")
 	if err != nil {
 		return 0, err
 	}
