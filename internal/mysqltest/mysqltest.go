@@ -20,7 +20,9 @@ import (
 	"os/user"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -133,7 +135,13 @@ func start(p product, as string, args []string) (*Server, error) {
 
 // install makes the data of a new server.
 func (s *Server) install() error {
-	cmd := s.product.install(s.data(), s.user...)
+	args := slices.Clone(s.user)
+	for _, a := range s.args {
+		if strings.HasPrefix(a, "--innodb-page-size=") { // which the files have for ever
+			args = append(args, a)
+		}
+	}
+	cmd := s.product.install(s.data(), args...)
 	cmd.Env = s.env()
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("%s: %w\n%s", cmd.Path, err, out)

@@ -1,5 +1,6 @@
 // Package mysql keeps what DECNET knows in a database of a MySQL server from 8.0.11 on, the
-// first release of MySQL 8, or of a MariaDB server from 10.11 on. [Open] refuses an older one.
+// first release of MySQL 8, or of a MariaDB server from 10.11 on. [Open] refuses an older one,
+// and one whose max_allowed_packet is below 4 MiB or whose innodb_page_size is below 16 KiB.
 //
 //	db, err := mysql.Open(ctx, "mysql://decnet:secret@db.example:3306/decnet", mysql.Config{})
 //	if err != nil {

@@ -19,16 +19,19 @@ import (
 // that the collector lets through needs, several times over.
 const minPacket = 4 << 20
 
+// minPage is the least innodb_page_size: the keys of the tables have no room in smaller pages.
+const minPage = 16 << 10
+
 // check refuses a server on which the store would not be right.
 func check(ctx context.Context, db *sql.DB) error {
 	var version, weights string
-	var packet int
+	var packet, page int
 	every := make([]byte, 256)
 	for i := range every {
 		every[i] = byte(i)
 	}
-	if err := db.QueryRowContext(ctx, "SELECT VERSION(), @@max_allowed_packet, WEIGHT_STRING(CONVERT(? USING "+foldingSet+") COLLATE "+foldingCollation+")",
-		every).Scan(&version, &packet, &weights); err != nil {
+	if err := db.QueryRowContext(ctx, "SELECT VERSION(), @@max_allowed_packet, @@innodb_page_size, WEIGHT_STRING(CONVERT(? USING "+foldingSet+") COLLATE "+foldingCollation+")",
+		every).Scan(&version, &packet, &page, &weights); err != nil {
 		return err
 	}
 	if err := checkVersion(version); err != nil {
@@ -36,6 +39,9 @@ func check(ctx context.Context, db *sql.DB) error {
 	}
 	if packet < minPacket {
 		return fmt.Errorf("max_allowed_packet of the server is %d, at least %d is needed: %w", packet, minPacket, decnet.ErrSemantic)
+	}
+	if page < minPage {
+		return fmt.Errorf("innodb_page_size of the server is %d, at least %d is needed: %w", page, minPage, decnet.ErrSemantic)
 	}
 	for i := range every {
 		if i >= 'a' && i <= 'z' {
