@@ -3,6 +3,7 @@ package jsontext_test
 import (
 	"encoding/json"
 	"errors"
+	"slices"
 	"testing"
 
 	"github.com/decnet/decnet"
@@ -45,6 +46,29 @@ func TestScanner(t *testing.T) {
 	for i := range want {
 		if got[i] != want[i] {
 			t.Errorf("%q, want %q", got[i], want[i])
+		}
+	}
+}
+
+func TestScannerArray(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]struct {
+		values []string
+		ok     bool
+	}{
+		`[]`: {nil, true}, ` [ ] `: {nil, true}, `["a" , "\udcff"]`: {[]string{"a", "\xff"}, true},
+		`["a",]`: {[]string{"a"}, false}, `["a"`: {[]string{"a"}, false}, `{}`: {nil, false}, `["a" "b"]`: {[]string{"a"}, false}, `[1]`: {nil, false},
+	} {
+		s := jsontext.Scanner{Text: text}
+		var got []string
+		s.Array(func() {
+			if v := s.Quoted(); s.Err == nil {
+				got = append(got, v)
+			}
+		})
+		s.End()
+		if !slices.Equal(got, want.values) || (s.Err == nil) != want.ok || s.Err != nil && !errors.Is(s.Err, decnet.ErrInvalid) {
+			t.Errorf("%s is read as %q, %v, want %q", text, got, s.Err, want.values)
 		}
 	}
 }

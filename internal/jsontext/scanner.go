@@ -58,25 +58,32 @@ func (p *Scanner) next(c byte) bool {
 
 // Object reads an object and calls entry with each key, which must read the value.
 func (p *Scanner) Object(entry func(key string)) {
-	if !p.next('{') {
+	p.list('{', '}', func() {
+		if key := p.Quoted(); p.next(':') {
+			entry(key)
+		}
+	})
+}
+
+// Array reads an array and calls entry for each value, which it must read.
+func (p *Scanner) Array(entry func()) { p.list('[', ']', entry) }
+
+func (p *Scanner) list(from, to byte, entry func()) {
+	if !p.next(from) {
 		return
 	}
-	if p.skipSpace(); p.Pos < len(p.Text) && p.Text[p.Pos] == '}' {
+	if p.skipSpace(); p.Pos < len(p.Text) && p.Text[p.Pos] == to {
 		p.Pos++
 		return
 	}
 	for {
-		key := p.Quoted()
-		if !p.next(':') {
-			return
-		}
-		entry(key)
+		entry()
 		p.skipSpace()
 		if p.Err == nil && p.Pos < len(p.Text) && p.Text[p.Pos] == ',' {
 			p.Pos++
 			continue
 		}
-		p.next('}')
+		p.next(to)
 		return
 	}
 }

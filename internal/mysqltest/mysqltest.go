@@ -20,7 +20,9 @@ import (
 	"os/user"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -68,7 +70,7 @@ func Start(args ...string) (*Server, error) {
 // StartMariaDB is Start with a server of MariaDB.
 func StartMariaDB(args ...string) (*Server, error) { return start(mariaDB{}, "root", args) }
 
-// StartMySQL is Start with a server of MySQL.
+// StartMySQL is Start with a server of MySQL, of the installation that [DirVariable] names.
 func StartMySQL(args ...string) (*Server, error) { return start(mySQL{}, "root", args) }
 
 // StartIn is StartMariaDB with a server whose data is in dir, where it is made unless it is
@@ -133,7 +135,13 @@ func start(p product, as string, args []string) (*Server, error) {
 
 // install makes the data of a new server.
 func (s *Server) install() error {
-	cmd := s.product.install(s.data(), s.user...)
+	args := slices.Clone(s.user)
+	for _, a := range s.args {
+		if strings.HasPrefix(a, "--innodb-page-size=") { // which the files have for ever
+			args = append(args, a)
+		}
+	}
+	cmd := s.product.install(s.data(), args...)
 	cmd.Env = s.env()
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("%s: %w\n%s", cmd.Path, err, out)

@@ -2,9 +2,11 @@ package mysqltest
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 )
 
 // ErrMissing is the error of Start where the server is not installed.
@@ -37,18 +39,40 @@ func (mariaDB) serve(args ...string) *exec.Cmd {
 	return exec.Command("mariadbd", append([]string{"--no-defaults"}, args...)...)
 }
 
-// mySQL is what test/mysql makes.
+// mySQL is a server of MySQL.
 type mySQL struct{}
 
-// mysqlRoot has the server and every library that it needs, of another release than the
-// machine's: it is run by the loader that is there.
-const mysqlRoot = "/var/cache/decnet-test/mysql"
+// DirVariable is the name of the variable of the environment that names the directory of an
+// installation of MySQL; without it, it is the one that test/mysql makes.
+const DirVariable = "DECNET_TEST_MYSQL"
 
-func (mySQL) missing() error {
-	if _, err := os.Stat(filepath.Join(mysqlRoot, "usr/sbin/mysqld")); err != nil {
-		return ErrMissing
+const unpacked = "/var/cache/decnet-test/mysql"
+
+// places are where an installation has its server: that of a release's archive, and that of a
+// system whose root the directory is.
+var places = []string{"bin/mysqld", "sbin/mysqld", "libexec/mysqld", "usr/sbin/mysqld", "usr/libexec/mysqld"}
+
+// program returns the path of the server in the directory of its installation.
+func (mySQL) program() (dir, program string, err error) {
+	named := os.Getenv(DirVariable)
+	if dir = named; named == "" {
+		dir = unpacked
 	}
-	return nil
+	for _, place := range places {
+		program = filepath.Join(dir, place)
+		if info, err := os.Stat(program); err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0 {
+			return dir, program, nil
+		}
+	}
+	if named == "" {
+		return "", "", ErrMissing
+	}
+	return "", "", fmt.Errorf("%s: %s is no installation of MySQL: it has no program %s", DirVariable, named, strings.Join(places, " or "))
+}
+
+func (m mySQL) missing() error {
+	_, _, err := m.program()
+	return err
 }
 
 func (m mySQL) install(data string, args ...string) *exec.Cmd {
@@ -56,10 +80,20 @@ func (m mySQL) install(data string, args ...string) *exec.Cmd {
 }
 
 // serve makes a server that leaves it to the system when files reach the disk, because making
-// a table is slow otherwise: what it wrote outlives a kill, not a loss of power.
-func (mySQL) serve(args ...string) *exec.Cmd {
-	usr := filepath.Join(mysqlRoot, "usr")
-	return exec.Command(filepath.Join(usr, "lib64/ld-linux-x86-64.so.2"), append([]string{"--library-path", filepath.Join(usr, "lib/x86_64-linux-gnu"),
-		filepath.Join(usr, "sbin/mysqld"), "--no-defaults", "--basedir=" + usr, "--secure-file-priv=NULL", "--mysqlx=OFF",
-		"--innodb-redo-log-capacity=32M", "--innodb-flush-method=nosync"}, args...)...)
+// a table is slow otherwise: what it wrote outlives a kill, not a loss of power. Options that
+// not every version has are loose.
+func (m mySQL) serve(args ...string) *exec.Cmd {
+	dir, program, err := m.program()
+	if err != nil {
+		return &exec.Cmd{Err: err}
+	}
+	args = append([]string{"--no-defaults", "--basedir=" + filepath.Dir(filepath.Dir(program)), "--secure-file-priv=NULL", "--loose-mysqlx=OFF",
+		"--loose-innodb-redo-log-capacity=32M", "--innodb-flush-method=nosync"}, args...)
+	// What test/mysql makes has every library that it needs, of another release than the
+	// machine's: it is run by the loader that is there.
+	loader := filepath.Join(dir, "usr/lib64/ld-linux-x86-64.so.2")
+	if _, err := os.Stat(loader); err != nil {
+		return exec.Command(program, args...)
+	}
+	return exec.Command(loader, append([]string{"--library-path", filepath.Join(dir, "usr/lib/x86_64-linux-gnu"), program}, args...)...)
 }

@@ -47,7 +47,8 @@ func Parse(text string) (Source, error) {
 	}
 	scheme, _, _ := strings.Cut(text, ":")
 	kind, _, _ := strings.Cut(scheme, "+")
-	if kind != "mysql" && kind != "mariadb" || scheme == text {
+	isURL := strings.HasPrefix(text, scheme+"://")
+	if scheme == text || scheme != "mysql" && !(isURL && (kind == "mysql" || kind == "mariadb")) {
 		return Source{}, fmt.Errorf("store: a database is named %s: %w", Forms, decnet.ErrInvalid)
 	}
 	server, err := mysql.ParseDSN(text)

@@ -52,6 +52,8 @@ func TestChoose(t *testing.T) {
 		"type against URL":     {env: env{"DECNET_DB_TYPE": "sqlite", "DECNET_DB_URL": "mysql://a:hunter2@h/b"}, says: "DECNET_DB_URL names another"},
 		"URL against type":     {env: env{"DECNET_DB_TYPE": "mysql", "DECNET_DB_URL": "sqlite:x"}, says: "DECNET_DB_URL names another"},
 		"another database":     {explicit: "postgres://u:hunter2@h/d", says: dsn.Forms},
+		"no URL of MariaDB":    {explicit: "mariadb:u:hunter2@tcp(h)/d", says: dsn.Forms},
+		"no URL of a driver":   {explicit: "mysql+x:u:hunter2@tcp(h)/d", says: dsn.Forms},
 		"bare path":            {explicit: "/var/lib/decnet.db", says: dsn.Forms},
 		"no file":              {explicit: "sqlite:", says: dsn.Forms},
 		"bare word":            {explicit: "mysql", says: dsn.Forms},

@@ -32,6 +32,7 @@ func (d DSN) connector(lock time.Duration, scripts bool) (driver.Connector, erro
 		"time_zone":                "'+00:00'",
 		"sql_mode":                 "'STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION'",
 		"sql_safe_updates":         "0",
+		"sql_select_limit":         "18446744073709551615", // none: rows would be missing, without an error
 		"autocommit":               "1",
 		"innodb_lock_wait_timeout": fmt.Sprint(max(1, int(lock.Seconds()))),
 	}

@@ -44,9 +44,12 @@ const (
 	foldingCollation = "armscii8_general_ci"
 )
 
-func (dialect) Like(column string) string {
-	return fmt.Sprintf("CONVERT(%s USING %s) COLLATE %s LIKE CONVERT(? USING %[2]s) ESCAPE '!'", column, foldingSet, foldingCollation)
+func (dialect) Holds(column, part string) (string, []any) {
+	return fmt.Sprintf("CONVERT(%s USING %s) COLLATE %s LIKE CONVERT(? USING %[2]s) ESCAPE '!'", column, foldingSet, foldingCollation),
+		[]any{"%" + likeEscaper.Replace(part) + "%"}
 }
+
+var likeEscaper = strings.NewReplacer("!", "!!", "%", "!%", "_", "!_")
 
 // The errors of servers that mean something here.
 const (
@@ -58,6 +61,8 @@ const (
 	errUnspecific         = 1105
 	errLockTimeout        = 1205
 	errDeadlock           = 1213 // and a transaction that another node of a cluster was faster than
+	errGroupConflict      = 3101 // of MySQL: a transaction that another member of a group was faster than
+	errChanged            = 1020 // of MariaDB: a row that was changed since the transaction's snapshot (innodb_snapshot_isolation)
 	errNotPrepared        = 1047 // a node that is outside of its cluster
 	errShutdown           = 1053
 	errReadOnly           = 1290
@@ -91,7 +96,7 @@ func (dialect) Duplicate(err error) bool {
 
 func (dialect) RolledBack(err error) bool {
 	switch number(err) {
-	case errLockTimeout, errDeadlock, errNotPrepared:
+	case errLockTimeout, errDeadlock, errGroupConflict, errChanged, errNotPrepared:
 		return true
 	}
 	return false
@@ -116,7 +121,7 @@ func (dialect) Reclaim(context.Context, *sql.DB) error { return nil } // InnoDB 
 // Size counts the pages of the tables. The server counts them when it is asked to look at a
 // sample of the rows, too.
 func (dialect) Size(ctx context.Context, db *sql.DB) (n int64, err error) {
-	rows, err := db.QueryContext(ctx, "ANALYZE NO_WRITE_TO_BINLOG TABLE records, bounties, sources, rejected, attackers, attacker_services, commands, fingerprints")
+	rows, err := db.QueryContext(ctx, "ANALYZE NO_WRITE_TO_BINLOG TABLE records, bounties, sources, rejected, attackers, attacker_services, commands, fingerprints, tallies")
 	if err != nil {
 		return 0, err
 	}

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	driver "github.com/go-sql-driver/mysql"
@@ -76,6 +77,12 @@ func parse(dsn string) (d DSN, err error) {
 			return d, fmt.Errorf("%s is given %d times", name, len(values))
 		}
 	}
+	if d.Network == "tcp" {
+		_, port, err := net.SplitHostPort(d.Addr)
+		if n, perr := strconv.ParseUint(port, 10, 16); err != nil || perr != nil || n == 0 {
+			return d, errors.New("the port is none from 1 to 65535")
+		}
+	}
 	_, err = d.config()
 	return d, err
 }
@@ -140,7 +147,7 @@ func (d DSN) URL() string {
 // config is how the driver is told.
 func (d DSN) config() (*driver.Config, error) {
 	cfg, err := driver.ParseDSN("/?" + d.Params.Encode())
-	if err != nil {
+	if err != nil || cfg.Timeout < 0 || cfg.ReadTimeout < 0 || cfg.WriteTimeout < 0 {
 		return nil, errors.New("a parameter has no value that the driver knows")
 	}
 	cfg.User, cfg.Passwd, cfg.Net, cfg.Addr, cfg.DBName = d.User, d.Password, d.Network, d.Addr, d.Database

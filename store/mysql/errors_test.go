@@ -117,15 +117,16 @@ func TestOpenErrors(t *testing.T) {
 	}
 }
 
-// TestUnfitServer: a server that is too old, or takes small packets only, is refused.
+// TestUnfitServer: a server that is too old, takes small packets only, or has small pages, is refused.
 func TestUnfitServer(t *testing.T) {
 	t.Parallel()
 	if server == nil {
 		t.Skip(mysqltest.ErrMissing)
 	}
-	unfit := map[string]string{"--max-allowed-packet=1048576": "max_allowed_packet of the server is 1048576, at least 4194304 is needed"}
+	unfit := map[string]string{"--max-allowed-packet=1048576": "max_allowed_packet of the server is 1048576, at least 4194304 is needed",
+		"--innodb-page-size=8192": "innodb_page_size of the server is 8192, at least 16384 is needed"}
 	if !server.MySQL { // MySQL does not let anybody choose what it calls itself
-		unfit["--version=10.6.1-MariaDB"] = `the server is MariaDB "10.6.1-MariaDB", at least MariaDB 10.11 is needed`
+		unfit["--version=10.6.1-MariaDB"] = `the server is MariaDB "10.6.1-MariaDB", at least MariaDB 10.11.0 is needed`
 	}
 	for option, says := range unfit {
 		t.Run(option, func(t *testing.T) {

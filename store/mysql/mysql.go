@@ -1,6 +1,6 @@
-// Package mysql keeps what DECNET knows in a database of a MySQL 8 or MariaDB 10.11 server, or
-// of a newer one. It is tested with MariaDB 10.11 and MySQL 9.7.4; MySQL 8 is let in and was
-// not tested.
+// Package mysql keeps what DECNET knows in a database of a MySQL server from 8.0.11 on, the
+// first release of MySQL 8, or of a MariaDB server from 10.11 on. [Open] refuses an older one,
+// and one whose max_allowed_packet is below 4 MiB or whose innodb_page_size is below 16 KiB.
 //
 //	db, err := mysql.Open(ctx, "mysql://decnet:secret@db.example:3306/decnet", mysql.Config{})
 //	if err != nil {
@@ -25,6 +25,12 @@
 // The nodes of a Galera cluster behind a proxy are one server for this: when one dies, another
 // goes on, and no batch that was acknowledged is lost or there twice. Reads on a node other than
 // the one that is written to may be behind it, unless its wsrep_sync_wait says otherwise.
+//
+// It is tested with MariaDB 10.11 and MySQL 9.7.4; "make mysql MYSQL_DIR=…" runs the same tests
+// on any installation of MySQL. The newest of what it needs are descending indexes, which MySQL
+// has since 8.0.1. It does without what came later, such as the alias of the new row in ON
+// DUPLICATE KEY UPDATE, and without what changed since, such as default character sets and
+// collations, SQL modes, the sorting of GROUP BY, CHECK, and mysql_native_password.
 //
 // The schema is versioned: [Open] applies the migrations that are missing, one process at a
 // time, and refuses a database from a newer version. [Status], [Migrate] and [Reset] do the

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -28,8 +29,13 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
+	limit := filepath.Join(dir, "limit.sql")
+	if err := os.WriteFile(limit, []byte("SET GLOBAL sql_select_limit = 3;\n"), 0o600); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
 	// Whatever the server does by default, the store does what it should.
-	server, err = mysqltest.Start(append(certificate, "--default-time-zone=+05:45", "--sql-mode=ANSI_QUOTES,NO_BACKSLASH_ESCAPES,PIPES_AS_CONCAT",
+	server, err = mysqltest.Start(append(certificate, "--init-file="+limit, "--default-time-zone=+05:45", "--sql-mode=ANSI_QUOTES,NO_BACKSLASH_ESCAPES,PIPES_AS_CONCAT",
 		"--transaction-isolation=READ-UNCOMMITTED", "--character-set-server=latin1", "--collation-server=latin1_swedish_ci",
 		"--max-allowed-packet=16M")...)
 	if err != nil && !errors.Is(err, mysqltest.ErrMissing) {

@@ -52,6 +52,49 @@ func TestW40_PurgeGivesSpaceBack(t *testing.T) {
 	}
 }
 
+// TestSizeIsOfNow: what the server remembers of the size of a table, on MySQL for a day, is
+// not what counts.
+func TestSizeIsOfNow(t *testing.T) {
+	t.Parallel()
+	dsn := database(t)
+	db := open(t, dsn)
+	defer db.Close()
+	var b store.Batch
+	for i := range 3000 {
+		r := record(time.Unix(int64(i*900), 0), "ssh")
+		r.Decky = strings.Repeat(string(rune('a'+i%20)), 900)
+		b.Records = append(b.Records, r)
+	}
+	var sizes [2]int64
+	for i := range sizes {
+		var err error
+		if sizes[i], err = db.Size(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if i == 0 {
+			if _, err := db.Ingest(t.Context(), b); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	direct, err := raw(t, dsn).Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer direct.Close()
+	if server.MySQL {
+		run(t, direct, "SET information_schema_stats_expiry = 0")
+	}
+	run(t, direct, "ANALYZE TABLE tallies")
+	var now int64
+	if err := direct.QueryRowContext(t.Context(), "SELECT SUM(data_length + index_length) FROM information_schema.tables WHERE table_schema = DATABASE()").Scan(&now); err != nil {
+		t.Fatal(err)
+	}
+	if sizes[0] >= sizes[1] || sizes[1] < now*9/10 {
+		t.Errorf("%d bytes when empty, %d with tables of %d", sizes[0], sizes[1], now)
+	}
+}
+
 // BenchmarkIngestBesidePurge writes batches of a hundred records while another hundred
 // thousand are deleted, and reports how long the slowest took.
 func BenchmarkIngestBesidePurge(b *testing.B) {

@@ -7,7 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"strconv"
+	"slices"
 	"strings"
 
 	driver "github.com/go-sql-driver/mysql"
@@ -19,16 +19,19 @@ import (
 // that the collector lets through needs, several times over.
 const minPacket = 4 << 20
 
+// minPage is the least innodb_page_size: the keys of the tables have no room in smaller pages.
+const minPage = 16 << 10
+
 // check refuses a server on which the store would not be right.
 func check(ctx context.Context, db *sql.DB) error {
 	var version, weights string
-	var packet int
+	var packet, page int
 	every := make([]byte, 256)
 	for i := range every {
 		every[i] = byte(i)
 	}
-	if err := db.QueryRowContext(ctx, "SELECT VERSION(), @@max_allowed_packet, WEIGHT_STRING(CONVERT(? USING "+foldingSet+") COLLATE "+foldingCollation+")",
-		every).Scan(&version, &packet, &weights); err != nil {
+	if err := db.QueryRowContext(ctx, "SELECT VERSION(), @@max_allowed_packet, @@innodb_page_size, WEIGHT_STRING(CONVERT(? USING "+foldingSet+") COLLATE "+foldingCollation+")",
+		every).Scan(&version, &packet, &page, &weights); err != nil {
 		return err
 	}
 	if err := checkVersion(version); err != nil {
@@ -36,6 +39,9 @@ func check(ctx context.Context, db *sql.DB) error {
 	}
 	if packet < minPacket {
 		return fmt.Errorf("max_allowed_packet of the server is %d, at least %d is needed: %w", packet, minPacket, decnet.ErrSemantic)
+	}
+	if page < minPage {
+		return fmt.Errorf("innodb_page_size of the server is %d, at least %d is needed: %w", page, minPage, decnet.ErrSemantic)
 	}
 	for i := range every {
 		if i >= 'a' && i <= 'z' {
@@ -52,19 +58,15 @@ func isMariaDB(version string) bool { return strings.Contains(strings.ToLower(ve
 
 // checkVersion refuses servers that are older than those that the store is made for.
 func checkVersion(version string) error {
-	name, major, minor := "MySQL", 8, 0
+	name, least := "MySQL", []int{8, 0, 11}
 	if isMariaDB(version) {
-		name, major, minor = "MariaDB", 10, 11
+		name, least = "MariaDB", []int{10, 11, 0}
 	}
-	parts := strings.SplitN(version, ".", 3)
-	if len(parts) > 1 {
-		ma, err := strconv.Atoi(parts[0])
-		mi, merr := strconv.Atoi(parts[1])
-		if err == nil && merr == nil && (ma > major || ma == major && mi >= minor) {
-			return nil
-		}
+	is := make([]int, 3)
+	if n, _ := fmt.Sscanf(version, "%d.%d.%d", &is[0], &is[1], &is[2]); n > 1 && slices.Compare(is, least) >= 0 {
+		return nil
 	}
-	return fmt.Errorf("the server is %s %q, at least %s %d.%d is needed: %w", name, version, name, major, minor, decnet.ErrSemantic)
+	return fmt.Errorf("the server is %s %q, at least %s %d.%d.%d is needed: %w", name, version, name, least[0], least[1], least[2], decnet.ErrSemantic)
 }
 
 // wrap names the place and the operation in err, and puts into words why there is no

@@ -99,7 +99,7 @@ func TestTLS(t *testing.T) {
 	}
 	plain, err := mysqltest.Start("--innodb-buffer-pool-size=16M", "--skip-ssl")
 	if server.MySQL {
-		plain, err = mysqltest.Start("--innodb-buffer-pool-size=16M", "--tls-version=")
+		plain, err = mysqltest.Start("--innodb-buffer-pool-size=16M", "--loose-skip-ssl", "--tls-version=")
 	}
 	if err != nil {
 		t.Fatal(err)

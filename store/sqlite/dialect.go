@@ -27,7 +27,6 @@ func (dialect) Upsert(insert string, key []string, set []sqlrepo.Assign) string 
 
 func (dialect) New(column string) string      { return "excluded." + column }
 func (dialect) Contains(column string) string { return "instr(" + column + ", ?) > 0" }
-func (dialect) Like(column string) string     { return column + " LIKE ? ESCAPE '!'" }
 func (dialect) Rows() int                     { return 1 }
 func (dialect) Returning() bool               { return false } // of many rows: there are none
 func (dialect) Lock() string                  { return "" }    // every transaction of the writer is immediate
@@ -37,6 +36,22 @@ func (dialect) Explain(err error) error       { return err }
 func (dialect) ByID() string                  { return "NOT INDEXED" } // the row ID still serves
 func (dialect) Greatest(a, b string) string   { return "max(" + a + ", " + b + ")" }
 func (dialect) Least(a, b string) string      { return "min(" + a + ", " + b + ")" }
+
+// Holds compares bytes. LIKE would end at a NUL, and take bytes that are no valid UTF-8 for the
+// same character.
+func (dialect) Holds(column, part string) (string, []any) {
+	folded, letters := []byte(part), false
+	for i, c := range folded {
+		if c >= 'A' && c <= 'Z' {
+			folded[i] += 'a' - 'A'
+		}
+		letters = letters || folded[i] >= 'a' && folded[i] <= 'z'
+	}
+	if letters {
+		column = "lower(" + column + ")" // which changes letters of ASCII alone
+	}
+	return "instr(CAST(" + column + " AS BLOB), ?) > 0", []any{folded}
+}
 
 func (dialect) Duplicate(err error) bool {
 	var e *sqlite.Error
@@ -78,6 +93,9 @@ func explain(ctx context.Context, err error) error {
 	case errors.Is(err, os.ErrNotExist):
 		what = "the directory does not exist"
 	case errors.As(err, &e):
+		if e.Code() == sqlite3.SQLITE_IOERR_SHMSIZE { // of the index that readers and writers share
+			what = "the disk is full"
+		}
 		switch e.Code() & 0xff {
 		case sqlite3.SQLITE_NOTADB:
 			return fmt.Errorf("not an SQLite file: %w: %w", err, decnet.ErrSemantic)

@@ -5,7 +5,6 @@ import (
 	"net/netip"
 	"testing"
 	"time"
-	"unicode/utf8"
 
 	"github.com/decnet/decnet"
 	"github.com/decnet/decnet/store"
@@ -32,6 +31,7 @@ func FuzzSearch(f *testing.F) {
 		records[i].ID = int64(i + 1)
 		records[i].Raw += string(store.AppendFields(nil, records[i].Fields))
 	}
+	records[1].Raw += "\x00Zürich\xff\xc3"
 	if _, err := db.Ingest(f.Context(), store.Batch{Records: records, Bounties: []decnet.Bounty{{Type: "x", Payload: []byte(`{}`)}}}); err != nil {
 		f.Fatal(err)
 	}
@@ -55,8 +55,8 @@ func FuzzSearch(f *testing.F) {
 				t.Fatal(err)
 			}
 		}
-		if err != nil || !utf8.ValidString(search) {
-			return // half a character has no place in a text search
+		if err != nil {
+			return
 		}
 		want := []store.Record{}
 		for i := range records {

@@ -40,8 +40,8 @@ func attackerOf(t *testing.T, repo store.Repository, addr netip.Addr) decnet.Att
 
 func testFold(t *testing.T, repo store.Repository) {
 	ctx := t.Context()
-	full := profile(alice, 60.000001, 12, []string{"ftp", "ssh"}, []string{"decky-03", "decky-01"})
-	full.Traversal = "decky-03 → decky-01"
+	full := profile(alice, 60.000001, 12, []string{"ftp", "ssh", "\x00\"\xff<"}, []string{"decky-03", "decky-01", "d\xff]\\é"})
+	full.Traversal = "decky-03 → decky-01 → d\xff]\\é"
 	full.Behavior = &decnet.Behavior{
 		OSGuess: "linux", HopDistance: 7, Retransmits: 2, Class: "beaconing", BeaconInterval: 60 * time.Second, BeaconJitterPct: 12.25,
 		ToolGuesses: []string{"nmap", "hydra"}, TCP: json.RawMessage(`{"ttl":64}`), Timing: json.RawMessage(`{"cv":null}`),

@@ -62,7 +62,8 @@ func testBountyFilter(t *testing.T, repo store.Repository) {
 	}
 	batch = append(batch,
 		bounty(100, "fingerprint", bob, "decky_02", "http", `{"ua":"100% curl"}`),
-		bounty(101, "artifact", netipZero, "decky-03", "ftp", `{"sha256":"ABCdef"}`))
+		bounty(101, "artifact", netipZero, "decky-03", "ftp", `{"sha256":"ABCdef"}`),
+		bounty(102, "note", netipZero, "\x00Zürich", "\xff", `1`))
 	must(repo.Ingest(ctx, store.Batch{Bounties: batch}))(t)
 
 	for _, c := range []struct {
@@ -70,7 +71,7 @@ func testBountyFilter(t *testing.T, repo store.Repository) {
 		f    store.BountyFilter
 		want int
 	}{
-		{"all", store.BountyFilter{}, 62},
+		{"all", store.BountyFilter{}, 63},
 		{"type", store.BountyFilter{Type: "credential"}, 60},
 		{"part of a type", store.BountyFilter{Type: "cred"}, 0},
 		{"attacker", store.BountyFilter{Attacker: bob}, 1},
@@ -81,6 +82,11 @@ func testBountyFilter(t *testing.T, repo store.Repository) {
 		{"payload", store.BountyFilter{Search: "abcDEF"}, 1},
 		{"percent", store.BountyFilter{Search: "%"}, 1},
 		{"quote", store.BountyFilter{Search: `"sha256":"`}, 1},
+		{"after a NUL", store.BountyFilter{Search: "zÜrich"}, 0},
+		{"after a NUL", store.BountyFilter{Search: "zürICH"}, 1},
+		{"a byte", store.BountyFilter{Search: "\xff"}, 1},
+		{"another byte", store.BountyFilter{Search: "\xfe"}, 0},
+		{"half a character", store.BountyFilter{Search: "\xc3"}, 1},
 		{"nothing", store.BountyFilter{Search: "nowhere"}, 0},
 	} {
 		c.f.Limit = 1000

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/decnet/decnet"
@@ -41,6 +42,25 @@ func testMarks(t *testing.T, repo store.Repository) {
 	f.AfterID = -1
 	_, err := repo.Records(ctx, f)
 	wantError(t, err, decnet.ErrInvalid)
+
+	// What is deleted between two pages is missing from the next one, and nothing else is: also
+	// when the record is gone at which the page before ended.
+	whole := must(repo.Records(ctx, store.Filter{Limit: 1000}))(t)
+	oldest, middle := whole[len(whole)-1], whole[len(whole)/2]
+	must(repo.PurgeOldest(ctx, 30))(t)
+	left := whole[:len(whole)-30]
+	after := ids(must(repo.Records(ctx, store.Filter{Before: middle.Mark(), Limit: 1000}))(t))
+	equal(t, "the page after a purge", after, ids(left[len(whole)/2+1:]))
+	equal(t, "the page after a record that is gone", len(must(repo.Records(ctx, store.Filter{Before: oldest.Mark()}))(t)), 0)
+	gone := whole[len(whole)-30].ID
+	var later []int64
+	for _, r := range left {
+		if r.ID > gone {
+			later = append(later, r.ID)
+		}
+	}
+	slices.Sort(later)
+	equal(t, "what follows an ID that is gone", ids(must(repo.Records(ctx, store.Filter{AfterID: gone, Limit: 1000}))(t)), later)
 }
 
 func testBountyMarks(t *testing.T, repo store.Repository) {

@@ -241,7 +241,7 @@ func testMatcher(t *testing.T, repo store.Repository) {
 	ctx := t.Context()
 	rnd := rand.New(rand.NewPCG(1, 2))
 	pick := func(from ...string) string { return from[rnd.IntN(len(from))] }
-	words := []string{"a", "b", "ab", "%", "_", "a%", "\\", `"`, "'", "!", ":", "a:b", "é", "\x00", "\xff", "A", "", "::1", "k1"}
+	words := []string{"a", "b", "ab", "%", "_", "a%", "\\", `"`, "'", "!", ":", "a:b", "é", "É", "\x00", "\xff", "\xfe", "\xc3", "\xa9", "\ufffd", "A", "", "::1", "k1"}
 	addrs := []netip.Addr{alice, bob, carol, {}, netip.MustParseAddr("::1")}
 	records := make([]store.Record, 150)
 	for i := range records {
@@ -250,6 +250,9 @@ func testMatcher(t *testing.T, repo store.Repository) {
 			fields = append(fields, decnet.F(pick("k1", "k2", "k"), pick(words...)+pick(words...)))
 		}
 		records[i] = event(float64(rnd.IntN(20)), pick("decky-01", "decky-02", "a_b"), pick("ssh", "ftp"), pick("x", "y"), addrs[rnd.IntN(len(addrs))], fields...)
+		if i%2 == 0 { // a line of any bytes
+			records[i].Raw = pick(words...) + pick(words...) + pick(words...)
+		}
 	}
 	all := ingest(t, repo, records...)
 	quote := func(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }

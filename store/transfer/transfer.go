@@ -11,6 +11,7 @@ package transfer
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/decnet/decnet"
@@ -34,10 +35,10 @@ type Progress struct {
 }
 
 // Copy makes to, which must be empty or an unfinished copy of from, equal to from, which
-// must not be written to meanwhile. It gives decnet.ErrConflict when to is neither, or when
-// from was written to since the copy began, and decnet.ErrInvalid when one of the stores
-// cannot be copied or to has no room for what from holds. When ctx ends, a later Copy goes
-// on.
+// must not be written to meanwhile. It gives decnet.ErrConflict when to is neither, when both
+// are one store, or when from was written to since the copy began; decnet.ErrSemantic when from
+// is an unfinished copy itself; and decnet.ErrInvalid when one of the stores cannot be copied or
+// to has no room for what from holds. When ctx ends, a later Copy goes on.
 func Copy(ctx context.Context, from, to store.Repository, opts Options) error {
 	source, ok := from.(store.Exporter)
 	if !ok {
@@ -51,8 +52,15 @@ func Copy(ctx context.Context, from, to store.Repository, opts Options) error {
 	if err != nil {
 		return err
 	}
+	if err := exports(ctx, source); err != nil {
+		return err
+	}
 	if err := target.BeginImport(ctx, opts.From, before); err != nil {
 		return err
+	}
+	if err := exports(ctx, source); errors.Is(err, decnet.ErrSemantic) {
+		one := fmt.Errorf("transfer: the source and the target are one store: %w", decnet.ErrConflict)
+		return errors.Join(one, target.EndImport(ctx)) // it was empty, and is as it was
 	}
 	for _, t := range store.Tables() {
 		if err := copyTable(ctx, source, target, t, opts); err != nil {
@@ -67,6 +75,12 @@ func Copy(ctx context.Context, from, to store.Repository, opts Options) error {
 		return fmt.Errorf("transfer: the source was written to while it was copied: %w", decnet.ErrConflict)
 	}
 	return target.EndImport(ctx)
+}
+
+// exports gives an error that wraps decnet.ErrSemantic when a store is being filled.
+func exports(ctx context.Context, s store.Exporter) error {
+	_, err := s.Export(ctx, store.Tables()[0].Name, nil, 1)
+	return err
 }
 
 func copyTable(ctx context.Context, source store.Exporter, target store.Importer, t store.Table, opts Options) error {

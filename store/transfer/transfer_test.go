@@ -8,7 +8,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -264,12 +266,78 @@ func TestRefused(t *testing.T) {
 	if err := transfer.Copy(ctx, from, target, transfer.Options{From: "b"}); !errors.Is(err, decnet.ErrConflict) {
 		t.Errorf("an unfinished copy of another: %v", err)
 	}
-	if err := transfer.Copy(ctx, target, open(t, file(t)), transfer.Options{}); !errors.Is(err, decnet.ErrSemantic) {
+	fresh := open(t, file(t))
+	if err := transfer.Copy(ctx, target, fresh, transfer.Options{}); !errors.Is(err, decnet.ErrSemantic) {
 		t.Errorf("a copy of an unfinished one: %v", err)
+	}
+	if err := fresh.SetState(ctx, "x", []byte("1")); err != nil {
+		t.Errorf("after that, its target: %v", err)
 	}
 	write()
 	if err := transfer.Copy(ctx, from, target, transfer.Options{From: "a"}); !errors.Is(err, decnet.ErrConflict) {
 		t.Errorf("the source was written to since: %v", err)
+	}
+}
+
+// TestIntoItself: an empty store that is the source and the target is left as it was.
+func TestIntoItself(t *testing.T) {
+	t.Parallel()
+	for name, place := range map[string]func(*testing.T) string{"sqlite": file, "mysql": database} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			where := place(t)
+			one, again := open(t, where), open(t, where)
+			for _, to := range []store.Repository{one, again} {
+				if err := transfer.Copy(t.Context(), one, to, transfer.Options{}); !errors.Is(err, decnet.ErrConflict) ||
+					!strings.Contains(err.Error(), "the source and the target are one store") {
+					t.Errorf("got %v", err)
+				}
+			}
+			if _, err := again.Ingest(t.Context(), store.Batch{Records: make([]store.Record, 1)}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// TestEveryProcessRefusesToWrite: who has the target open since before a copy began does not
+// write into it either, until the copy is complete, and without a further open then.
+func TestEveryProcessRefusesToWrite(t *testing.T) {
+	t.Parallel()
+	for name, place := range map[string]func(*testing.T) string{"sqlite": file, "mysql": database} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ctx := t.Context()
+			from, where := open(t, file(t)), place(t)
+			storetest.Fill(t, from, 100)
+			other, to := open(t, where), open(t, where)
+			writes := func() map[string]error {
+				_, ingest := other.Ingest(ctx, store.Batch{Records: make([]store.Record, 1)})
+				_, export := other.(store.Exporter).Export(ctx, "records", nil, 1)
+				_, purge := other.Purge(ctx, time.Unix(0, 0))
+				return map[string]error{"ingest": ingest, "state": other.SetState(ctx, "x", []byte("1")), "purge": purge, "export": export}
+			}
+			copied := 0
+			if err := transfer.Copy(ctx, from, to, transfer.Options{Progress: func(p transfer.Progress) {
+				copied++
+				for name, err := range writes() {
+					if !errors.Is(err, decnet.ErrSemantic) {
+						t.Errorf("%s beside the copy of %s: %v", name, p.Table, err)
+					}
+				}
+			}}); err != nil {
+				t.Fatal(err)
+			}
+			if copied == 0 {
+				t.Error("nothing was copied")
+			}
+			storetest.WantSame(t, other, from)
+			for name, err := range writes() {
+				if err != nil {
+					t.Errorf("%s after the copy: %v", name, err)
+				}
+			}
+		})
 	}
 }
 

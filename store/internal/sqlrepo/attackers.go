@@ -4,10 +4,10 @@ import (
 	"bytes"
 	"context"
 	"database/sql"
-	"encoding/json"
 	"strings"
 
 	"github.com/decnet/decnet"
+	"github.com/decnet/decnet/internal/jsontext"
 	"github.com/decnet/decnet/store"
 )
 
@@ -127,8 +127,11 @@ func parseList(text []byte) (names []string, err error) {
 	inner, ok := bytes.CutPrefix(text, []byte(`["`))
 	inner, closed := bytes.CutSuffix(inner, []byte(`"]`))
 	if !ok || !closed || bytes.IndexByte(inner, '\\') >= 0 {
-		err = json.Unmarshal(text, &names)
-		return names, err
+		s := jsontext.Scanner{Text: string(text)}
+		names = []string{}
+		s.Array(func() { names = append(names, s.Quoted()) })
+		s.End()
+		return names, s.Err
 	}
 	return strings.Split(string(inner), `","`), nil
 }

@@ -23,13 +23,12 @@ type importMark struct {
 
 var errImporting = fmt.Errorf("it is an unfinished copy of another store: complete it, or reset it: %w", decnet.ErrSemantic)
 
-// loadMark finds out whether the store is being filled.
-func (r *Repo) loadMark(ctx context.Context) error {
-	return r.read(ctx, "open", func(tx *sql.Tx) error {
-		mark, err := readMark(ctx, tx)
-		r.importing.Store(mark != nil)
-		return err
-	})
+// askMark has a row when the store is being filled, by whatever process.
+const askMark = "SELECT 1 FROM state WHERE name = ?"
+
+// complete gives errImporting when the store is being filled.
+func complete(ctx context.Context, tx *sql.Tx) error {
+	return query(ctx, tx, func(*sql.Rows) error { return errImporting }, askMark, importKey)
 }
 
 // readMark returns nil when there is none.
@@ -103,9 +102,6 @@ func (r *Repo) Export(ctx context.Context, table string, after []any, limit int)
 	if limit, err = r.page(op, limit, 0); err != nil {
 		return nil, err
 	}
-	if r.importing.Load() {
-		return nil, r.fail(ctx, op, errImporting)
-	}
 	c := rowsOf(t)
 	if after != nil {
 		if len(after) != t.Key {
@@ -119,6 +115,9 @@ func (r *Repo) Export(ctx context.Context, table string, after []any, limit int)
 		" ORDER BY " + strings.Join(columns(t, t.Key), ", ") + " LIMIT ?"
 	var out [][]any
 	err = r.read(ctx, op, func(tx *sql.Tx) error {
+		if err := complete(ctx, tx); err != nil {
+			return err
+		}
 		rows, err := tx.QueryContext(ctx, text, append(c.args, limit)...)
 		if err != nil {
 			return err
@@ -221,7 +220,6 @@ func (r *Repo) BeginImport(ctx context.Context, from string, f store.Figures) er
 		case mark != nil && mark.Figures != f:
 			return fmt.Errorf("%s was written to since the copy began, reset this one and begin again: %w", from, decnet.ErrConflict)
 		case mark != nil:
-			r.importing.Store(true)
 			return nil
 		}
 		have, err := figures(ctx, tx)
@@ -243,9 +241,7 @@ func (r *Repo) BeginImport(ctx context.Context, from string, f store.Figures) er
 		if err != nil {
 			return err
 		}
-		if _, err = tx.ExecContext(ctx, "INSERT INTO state (name, value) VALUES (?, ?)", importKey, string(text)); err == nil {
-			r.importing.Store(true)
-		}
+		_, err = tx.ExecContext(ctx, "INSERT INTO state (name, value) VALUES (?, ?)", importKey, string(text))
 		return err
 	})
 }
@@ -336,7 +332,7 @@ func cellsOf(rows [][]any) cells {
 
 // EndImport implements [store.Importer].
 func (r *Repo) EndImport(ctx context.Context) error {
-	err := r.writeAlways(ctx, "end import", func(tx *sql.Tx) error {
+	return r.writeAlways(ctx, "end import", func(tx *sql.Tx) error {
 		mark, err := readMark(ctx, tx)
 		if err != nil {
 			return err
@@ -352,8 +348,4 @@ func (r *Repo) EndImport(ctx context.Context) error {
 		_, err = tx.ExecContext(ctx, "DELETE FROM state WHERE name = ?", importKey)
 		return err
 	})
-	if err == nil {
-		r.importing.Store(false)
-	}
-	return err
 }

@@ -116,9 +116,6 @@ func (r *Repo) Ingest(ctx context.Context, b store.Batch) (int64, error) {
 	if err := ready.gather(); err != nil {
 		return 0, r.fail(context.Background(), op, err)
 	}
-	if r.importing.Load() {
-		return 0, r.fail(ctx, op, errImporting)
-	}
 	var last int64
 	run := func(tx *sql.Tx) error {
 		id, err := r.ingest(ctx, tx, &ready)
@@ -274,6 +271,11 @@ func (r *Repo) ingest(ctx context.Context, tx *sql.Tx, b *batch) (last int64, er
 		}, lockTotals+r.Dialect.Lock())
 	} else {
 		last, err = r.lock(running, tx)
+	}
+	if err == nil && s == nil {
+		err = complete(ctx, tx)
+	} else if err == nil {
+		err = s.ask(func(*sql.Rows) error { return errImporting }, askMark, importKey)
 	}
 	if err != nil {
 		return 0, err

@@ -6,8 +6,7 @@ import (
 	"testing"
 )
 
-// FuzzList: names come back as they were, but for bytes that no JSON text holds, and every
-// text is read as package json reads it.
+// FuzzList: names come back as they were, and the text is one for any reader of JSON.
 func FuzzList(f *testing.F) {
 	f.Add("ssh", "ftp")
 	f.Add("", `a","b`)
@@ -16,13 +15,12 @@ func FuzzList(f *testing.F) {
 	f.Fuzz(func(t *testing.T, a, b string) {
 		for _, names := range [][]string{nil, {a}, {a, b}} {
 			text := list(names)
-			var want []string
-			if err := json.Unmarshal([]byte(text), &want); err != nil {
-				t.Fatal(err)
+			if !json.Valid([]byte(text)) {
+				t.Fatalf("%s is not JSON", text)
 			}
 			got, err := parseList([]byte(text))
-			if err != nil || !slices.Equal(got, want) {
-				t.Errorf("%s is read as %q, %v, want %q", text, got, err, want)
+			if err != nil || !slices.Equal(got, names) {
+				t.Errorf("%s is read as %q, %v, want %q", text, got, err, names)
 			}
 		}
 	})

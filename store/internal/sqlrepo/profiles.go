@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/decnet/decnet"
+	"github.com/decnet/decnet/internal/jsontext"
 	"github.com/decnet/decnet/store"
 )
 
@@ -286,11 +287,14 @@ func (f *folder) row(p *store.Profile, id int64) (int64, error) {
 	return res.LastInsertId()
 }
 
-// list is the JSON text of a list of names.
+// list is the JSON text of a list of names, of any bytes.
 func list(names []string) string {
-	if len(names) == 0 {
-		return "[]"
+	text := []byte{'['}
+	for i, name := range names {
+		if i > 0 {
+			text = append(text, ',')
+		}
+		text = jsontext.Append(text, name)
 	}
-	text, _ := json.Marshal(names) // strings always have a JSON text
-	return string(text)
+	return string(append(text, ']'))
 }

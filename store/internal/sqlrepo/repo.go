@@ -15,7 +15,6 @@ import (
 	"fmt"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/decnet/decnet"
@@ -31,9 +30,9 @@ type Dialect interface {
 	New(column string) string
 	// Contains is a condition that column holds the bound text byte for byte.
 	Contains(column string) string
-	// Like is a condition that column is like the bound pattern, ASCII letters in either
-	// case, where '!' takes the meaning from what follows it.
-	Like(column string) string
+	// Holds is a condition that column holds part somewhere, byte for byte but for ASCII
+	// letters, which match in either case, and the argument for each of its question marks.
+	Holds(column, part string) (condition string, args []any)
 	// ByID follows the name of a table that must be read in the order of its primary key.
 	ByID() string
 	// Greatest and Least are expressions of two others.
@@ -79,9 +78,8 @@ type Parts struct {
 // each.
 type Repo struct {
 	Parts
-	stmts     statements
-	importing atomic.Bool // the store is being filled with the content of another
-	written   guess       // the last record, as far as this process knows
+	stmts   statements
+	written guess // the last record, as far as this process knows
 
 	mu     sync.RWMutex // read-held during every operation
 	closed bool
@@ -101,7 +99,7 @@ func New(ctx context.Context, p Parts) (*Repo, error) {
 	if err := r.stmts.prepare(ctx, p); err != nil {
 		return nil, errors.Join(r.fail(ctx, "prepare", err), r.Close())
 	}
-	if err := r.loadMark(ctx); err != nil {
+	if err := r.read(ctx, "open", func(*sql.Tx) error { return nil }); err != nil {
 		return nil, errors.Join(err, r.Close())
 	}
 	return r, nil
@@ -222,23 +220,17 @@ func (c *conditions) String() string {
 // contains adds the condition that one of columns holds part, ASCII letters in either case.
 func (c *conditions) contains(d Dialect, part string, columns ...string) {
 	if strings.Contains(part, "\x00") {
-		c.add("1 = 0") // NUL ends a pattern early, and no column holds one
+		c.add("1 = 0") // see store.Term.Match
 		return
 	}
-	pattern := "%" + likeEscaper.Replace(part) + "%"
-	var b strings.Builder
-	args := make([]any, len(columns))
+	texts := make([]string, len(columns))
+	var args []any
 	for i, column := range columns {
-		if i > 0 {
-			b.WriteString(" OR ")
-		}
-		b.WriteString(d.Like(column))
-		args[i] = pattern
+		text, more := d.Holds(column, part)
+		texts[i], args = text, append(args, more...)
 	}
-	c.add("("+b.String()+")", args...)
+	c.add("("+strings.Join(texts, " OR ")+")", args...)
 }
-
-var likeEscaper = strings.NewReplacer("!", "!!", "%", "!%", "_", "!_")
 
 // timeOf reads a stored time.
 func timeOf(micros int64) time.Time { return time.UnixMicro(micros).UTC() }

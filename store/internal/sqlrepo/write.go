@@ -24,10 +24,12 @@ const (
 
 // write runs f in one transaction, the only one that writes: all of it or nothing.
 func (r *Repo) write(ctx context.Context, op string, f func(*sql.Tx) error) error {
-	if r.importing.Load() {
-		return r.fail(ctx, op, errImporting)
-	}
-	return r.writeAlways(ctx, op, f)
+	return r.writeAlways(ctx, op, func(tx *sql.Tx) error {
+		if err := complete(ctx, tx); err != nil {
+			return err
+		}
+		return f(tx)
+	})
 }
 
 // writeAlways is write for a store that is being filled, too.
