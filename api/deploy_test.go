@@ -253,7 +253,7 @@ func TestPreferredWaitIsBounded(t *testing.T) {
 	rt.mu.Lock()
 	rt.hold = hold
 	rt.mu.Unlock()
-	for _, prefer := range []string{"wait=1", `WAIT = "1"; x=y`, "wait=0", "respond-async", "wait-not"} {
+	for _, prefer := range []string{"wait=1", `WAIT = "1"; x=y`, "wait=0", "respond-async", "wait-not", "wait=soon", "wait=-1", "wait=0, wait"} {
 		for path, body := range map[string]string{"/deckies/deploy": ini("[web]\nservices = ssh\n"), "/deckies/web/mutate": ""} {
 			req, err := http.NewRequestWithContext(t.Context(), "POST", f.URL+"/api/v1"+path, strings.NewReader(body))
 			if err != nil {

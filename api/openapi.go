@@ -14,7 +14,10 @@ type (
 	eventStream struct{} // text/event-stream
 	download    struct{} // application/octet-stream
 	openAPI     struct{} // the document
+	webPage     struct{} // the document for people
 )
+
+const typeHTML = "text/html; charset=utf-8"
 
 func (s *server) openAPI(w http.ResponseWriter, r *http.Request) error {
 	return respond(w, r, http.StatusOK, json.RawMessage(s.document))
@@ -40,7 +43,7 @@ func document(routes []route) []byte {
 		"openapi": "3.1.0",
 		"info": object{
 			"title": "DECNET Web Dashboard API", "version": "1.0.0",
-			"description": "Every answer has an X-Request-ID. Answers to GET have an ETag; If-None-Match brings 304.",
+			"description": "Every answer has an X-Request-ID. Answers to GET, streams and files apart, have an ETag; If-None-Match brings 304.",
 		},
 		"servers": []any{object{"url": "."}},
 		"paths":   paths,
@@ -147,11 +150,15 @@ func (d describer) responses(r route) object {
 			content["application/octet-stream"] = object{}
 		case openAPI:
 			content["application/json"] = object{"schema": object{"type": "object"}}
+		case webPage:
+			content[typeHTML] = object{"schema": object{"type": "string"}}
 		default:
 			content["application/json"] = object{"schema": d.schema(reflect.TypeOf(v))}
-			if r.method == http.MethodGet && status == http.StatusOK {
-				out["304"] = object{"description": "What If-None-Match names still holds"}
-			}
+		}
+		_, stream := v.(eventStream)
+		_, file := v.(download)
+		if r.method == http.MethodGet && status == http.StatusOK && !stream && !file {
+			out["304"] = object{"description": "What If-None-Match names still holds"}
 		}
 		answer := object{"description": http.StatusText(status), "content": content}
 		if status == http.StatusAccepted {

@@ -105,6 +105,10 @@ func TestUserLimits(t *testing.T) {
 		{"POST", "/config/users", `{"username":"","password":"long enough"}`, 422},
 		{"POST", "/config/users", `{"username":"` + strings.Repeat("x", 65) + `","password":"long enough"}`, 422},
 		{"POST", "/config/users", `{"username":"` + strings.Repeat("x", 64) + `","password":"` + strings.Repeat("p", 72) + `"}`, 200},
+		{"POST", "/config/users", `{"username":"` + strings.Repeat("語", 64) + `","password":"long enough"}`, 200},
+		{"POST", "/config/users", `{"username":"` + strings.Repeat("語", 65) + `","password":"long enough"}`, 422},
+		{"POST", "/config/users", `{"username":"a","password":"` + strings.Repeat("語", 25) + `"}`, 422}, // of 75 bytes
+		{"POST", "/config/users", `{"username":"b","password":"` + strings.Repeat("語", 24) + `"}`, 200},
 		{"POST", "/config/users", `{"username":"a\nb","password":"long enough"}`, 422},
 		{"POST", "/config/users", `{"username":"a","password":"short"}`, 422},
 		{"POST", "/config/users", `{"username":"a","password":"` + strings.Repeat("x", 73) + `"}`, 422},
