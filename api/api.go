@@ -144,7 +144,7 @@ func newHandler(cfg Config, pace pace) (http.Handler, error) {
 		pace:    pace,
 	}
 	routes := s.routes()
-	s.document = document(routes)
+	s.document = document(routes, cfg.Auth)
 	s.manual = sync.OnceValues(func() (manual, error) { return newManual(s.document) })
 	mux := http.NewServeMux()
 	for _, r := range routes {
@@ -161,7 +161,7 @@ func newHandler(cfg Config, pace pace) (http.Handler, error) {
 
 // Document returns the OpenAPI 3.1 document of the whole interface, as JSON text. The
 // paths in it are relative to where it is served.
-func Document() []byte { return document((&server{}).routes()) }
+func Document() []byte { return document((&server{}).routes(), nil) }
 
 // passwordCost is bcrypt's: about a quarter of a second.
 const passwordCost = 12

@@ -93,6 +93,23 @@ func TestAuthenticationOfTheCaller(t *testing.T) {
 	}
 }
 
+// TestDocumentWithAuthenticationOfTheCaller: nothing is said of tokens that nobody issues.
+func TestDocumentWithAuthenticationOfTheCaller(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, func(c *api.Config) { c.Auth, c.Secret = new(badges), nil })
+	status, body := f.badge(t, "ann", "GET", "/openapi.json", "")
+	var doc openAPI
+	if err := json.Unmarshal(body, &doc); err != nil || status != 200 {
+		t.Fatalf("%d %v", status, err)
+	}
+	if op := doc.Paths["/logs"]["get"]; op.Access != "viewer" || op.Security != nil || strings.Contains(string(body), "JWT") {
+		t.Errorf("%+v", op)
+	}
+	if status, body := f.badge(t, "ann", "GET", "/docs", ""); status != 200 || !strings.Contains(string(body), "/logs/histogram") || strings.Contains(string(body), "/auth/login") {
+		t.Errorf("%d %.100s", status, body)
+	}
+}
+
 func TestStreamWithAuthenticationOfTheCaller(t *testing.T) {
 	t.Parallel()
 	auth := new(badges)

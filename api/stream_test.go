@@ -524,6 +524,22 @@ func TestStreamEndsWithAnyChangeOfItsUser(t *testing.T) {
 	}
 }
 
+func TestStreamEndsWhenItsTokenDoes(t *testing.T) {
+	t.Parallel()
+	var late atomic.Int64
+	f := newFixture(t, func(c *api.Config) {
+		c.Now = func() time.Time { return time.Now().Add(time.Duration(late.Load())) }
+	})
+	f.runHub(t)
+	v := f.watch(t, "/stream", f.view, "")
+	v.ready()
+	late.Store(int64(24*time.Hour + time.Second))
+	f.ingest(t, "decky-01", "ssh", "secret")
+	if text := v.rest(); strings.Contains(text, "secret") || !strings.HasSuffix(text, toldToLogIn) {
+		t.Errorf("the stream ended with %q", text)
+	}
+}
+
 // doubtful is a store that cannot say who somebody is for as long as it is told so.
 type doubtful struct {
 	store.Repository
