@@ -430,6 +430,27 @@ func TestSlowReadersAreCutOff(t *testing.T) {
 	}
 }
 
+func TestBodiesUpToTheBound(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, nil)
+	for path, c := range map[string]struct {
+		body  string
+		bound int
+		good  int
+	}{
+		"PUT /config/deployment-limit": {`{"deployment_limit":5}`, 64 << 10, 200},
+		"POST /deckies/deploy":         {ini("[web]\nservices = ssh\n"), 4 << 20, 202},
+	} {
+		method, path, _ := strings.Cut(path, " ")
+		for size, want := range map[int]int{c.bound: c.good, c.bound + 1: 400} {
+			body := c.body + strings.Repeat(" ", size-len(c.body))
+			if status, _, answer := f.do(t, f.admin, method, path, body); status != want {
+				t.Errorf("%s of %d bytes: %d %s, want %d", path, size, status, answer, want)
+			}
+		}
+	}
+}
+
 func TestLargeBodiesAreNotTaken(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, nil)

@@ -150,6 +150,7 @@ func TestStreamCatchesUpFromLastEventID(t *testing.T) {
 	for name, v := range map[string]*viewer{
 		"header": f.watch(t, "/stream", f.view, "1"),
 		"query":  f.watch(t, "/stream?lastEventId=1", f.view, ""),
+		"both":   f.watch(t, "/stream?lastEventId=2", f.view, "1"), // the header is what browsers send when they come back
 	} {
 		if got := v.types(2); got[0] != "two" || got[1] != "three" {
 			t.Errorf("%s: got %v", name, got)

@@ -1,12 +1,15 @@
 package api_test
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/decnet/decnet/api"
 	"github.com/decnet/decnet/store"
@@ -195,6 +198,23 @@ func TestReinitIsForDevelopers(t *testing.T) {
 	if got := get[logPage](t, f, f.view, "/logs"); got.Total != 1 || got.Data[0].ID != 3 {
 		t.Errorf("%+v", got)
 	}
+}
+
+// halfPurged is a store that fails in the middle of a purge.
+type halfPurged struct{ store.Repository }
+
+func (halfPurged) Purge(context.Context, time.Time) (store.Purged, error) {
+	return store.Purged{Records: 500, Attackers: 2}, errors.New("store: the disk is full")
+}
+
+func TestReinitThatFailsIsReported(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, func(c *api.Config) {
+		c.Developer, c.Store = true, halfPurged{c.Store.(store.Repository)}
+	})
+	f.audit.take()
+	expect[reply](t, f, f.admin, "DELETE", "/config/reinit", "", 500)
+	f.audit.expect(t, "reinit_failed", map[string]string{"operator": "boss", "deleted_logs": "500", "deleted_attackers": "2"})
 }
 
 func TestLoginsAreReported(t *testing.T) {
