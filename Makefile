@@ -3,7 +3,7 @@
 # make bench   the figures, as ratios to bare peers in the same run
 # make figures what stores of ten million records cost, on both databases (an hour and a half, 35 GB in KEEP)
 # make galera  the conformance suite of stores on a cluster of three nodes
-# make mysql   the tests of stores, of copies and of the daemon's databases on MySQL
+# make mysql   the tests of stores, of copies, of the API and of the daemon's databases on MySQL
 # make ubuntu  the tests of real daemons on Ubuntu, from the mirror that UBUNTU_MIRROR names
 # make fuzz    every fuzz target for FUZZTIME
 # make lint    gofmt, go vet, staticcheck
@@ -41,7 +41,7 @@ galera:
 
 mysql:
 	test/mysql
-	DECNET_TEST_SERVER=mysql $(GO) test -count=1 -timeout 30m -skip W06_KilledNode ./store/mysql ./store/transfer
+	DECNET_TEST_SERVER=mysql $(GO) test -count=1 -timeout 30m -skip W06_KilledNode ./store/mysql ./store/transfer ./api
 	DECNET_TEST_SERVER=mysql $(GO) test -count=1 -timeout 30m -run 'MySQL|DatabaseCopy' ./cmd/decnetd
 
 ubuntu:

@@ -22,7 +22,6 @@ import (
 	"github.com/decnet/decnet/collector/quarantine"
 	"github.com/decnet/decnet/rfc5424"
 	"github.com/decnet/decnet/store"
-	"github.com/decnet/decnet/store/sqlite"
 )
 
 var secret = bytes.Repeat([]byte("k"), 32)
@@ -58,12 +57,7 @@ func newFixture(t testing.TB, change func(*api.Config)) *fixture {
 
 func newPacedFixture(t testing.TB, pace api.Pace, change func(*api.Config)) *fixture {
 	t.Helper()
-	repo, err := sqlite.Open(t.Context(), sqlite.Memory, sqlite.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { repo.Close() })
-	db := &countingStore{Repository: repo}
+	db := &countingStore{Repository: openStore(t)}
 	for _, u := range []store.User{
 		{Username: "boss", Role: store.RoleAdmin},
 		{Username: "guest", Role: store.RoleViewer},
