@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -644,6 +645,55 @@ func TestCatchingUpEnds(t *testing.T) {
 				t.Errorf("%d of 999 records, and then %q", n, text[max(0, len(text)-100):])
 			}
 		})
+	}
+}
+
+// TestStreamOverHTTP2 is for servers with TLS, where many streams share a connection.
+func TestStreamOverHTTP2(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, nil)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- f.hub.Run(ctx) }()
+	secure := httptest.NewUnstartedServer(f.Config.Handler)
+	secure.EnableHTTP2 = true
+	secure.StartTLS()
+	t.Cleanup(secure.Close)
+	var streams []*viewer
+	for range 3 {
+		req, err := http.NewRequestWithContext(t.Context(), "GET", secure.URL+"/api/v1/stream", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Bearer "+f.view)
+		resp, err := secure.Client().Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { resp.Body.Close() })
+		if resp.ProtoMajor != 2 || resp.StatusCode != 200 {
+			t.Fatalf("%s %s", resp.Proto, resp.Status)
+		}
+		lines := bufio.NewScanner(resp.Body)
+		lines.Buffer(nil, 1<<20)
+		v := &viewer{t: t, resp: resp, lines: lines}
+		v.ready()
+		streams = append(streams, v)
+	}
+	f.ingest(t, "decky-01", "ssh", "one")
+	for _, v := range streams {
+		if got := v.types(1); got[0] != "one" {
+			t.Errorf("%v", got)
+		}
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	for _, v := range streams {
+		if text := v.rest(); !strings.HasSuffix(text, toldOfTheEnd) {
+			t.Errorf("the stream ended with %q", text)
+		}
 	}
 }
 
