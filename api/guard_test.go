@@ -312,6 +312,40 @@ func TestSlowStoreIsNotWaitedFor(t *testing.T) {
 	}
 }
 
+// TestGivenUpRequestsDoNotSucceed ends requests as servers do that give theirs a context which
+// ends, with the system or after a time of their own: the client is still there.
+func TestGivenUpRequestsDoNotSucceed(t *testing.T) {
+	t.Parallel()
+	for name, limited := range map[string]func(context.Context) (context.Context, context.CancelFunc){
+		"stop": context.WithCancel,
+		"time": func(ctx context.Context) (context.Context, context.CancelFunc) { return context.WithTimeout(ctx, 100*time.Millisecond) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			begun := make(chan struct{})
+			f := newFixture(t, func(c *api.Config) {
+				c.Store = &oddStore{c.Store.(*countingStore), func(ctx context.Context) error {
+					close(begun)
+					<-ctx.Done()
+					return fmt.Errorf("store: records: %w", ctx.Err())
+				}}
+			})
+			inner := f.Config.Handler
+			f.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				ctx, cancel := limited(r.Context())
+				defer cancel()
+				if name == "stop" {
+					go func() { <-begun; cancel() }()
+				}
+				inner.ServeHTTP(w, r.WithContext(ctx))
+			})
+			if got := expect[reply](t, f, f.view, "GET", "/logs", "", http.StatusGatewayTimeout); got.Detail != "The request was given up" {
+				t.Errorf("%+v", got)
+			}
+		})
+	}
+}
+
 func TestErrorsOfTheStoreStayInside(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
