@@ -318,7 +318,9 @@ func TestGivenUpRequestsDoNotSucceed(t *testing.T) {
 	t.Parallel()
 	for name, limited := range map[string]func(context.Context) (context.Context, context.CancelFunc){
 		"stop": context.WithCancel,
-		"time": func(ctx context.Context) (context.Context, context.CancelFunc) { return context.WithTimeout(ctx, 100*time.Millisecond) },
+		"time": func(ctx context.Context) (context.Context, context.CancelFunc) {
+			return context.WithTimeout(ctx, 100*time.Millisecond)
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
