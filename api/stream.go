@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	mathrand "math/rand/v2"
 	"net/http"
@@ -247,7 +248,11 @@ func (o *streamWriter) write(text []byte) bool {
 	if _, err := o.w.Write(text); err != nil {
 		return false
 	}
-	return o.control.Flush() == nil
+	err := o.control.Flush()
+	if errors.Is(err, http.ErrNotSupported) {
+		o.server.Log.Error("no live stream is possible: a handler in front of this one hides that the http.ResponseWriter can flush")
+	}
+	return err == nil
 }
 
 // event writes one event.

@@ -2,10 +2,12 @@ package api_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -694,6 +696,25 @@ func TestStreamOverHTTP2(t *testing.T) {
 		if text := v.rest(); !strings.HasSuffix(text, toldOfTheEnd) {
 			t.Errorf("the stream ended with %q", text)
 		}
+	}
+}
+
+// TestStreamBehindAHandlerThatHidesFlushing: whoever runs the server is told why streams end.
+func TestStreamBehindAHandlerThatHidesFlushing(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	f := newFixture(t, func(c *api.Config) { c.Log = slog.New(slog.NewTextHandler(&log, nil)) })
+	f.runHub(t)
+	inner := f.Config.Handler
+	f.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		inner.ServeHTTP(struct{ http.ResponseWriter }{w}, r)
+	})
+	if text := f.watch(t, "/stream", f.view, "").rest(); !strings.HasPrefix(text, ": keepalive\n") {
+		t.Errorf("%q", text)
+	}
+	f.Close() // the handler has ended
+	if !strings.Contains(log.String(), "hides that the http.ResponseWriter can flush") {
+		t.Errorf("the log does not say why: %s", log.String())
 	}
 }
 
