@@ -3,7 +3,8 @@
 # make bench   the figures, as ratios to bare peers in the same run
 # make figures what stores of ten million records cost, on both databases (an hour and a half, 35 GB in KEEP)
 # make galera  the conformance suite of stores on a cluster of three nodes
-# make mysql   the tests of stores, of copies and of the daemon's databases on MySQL: on that of the installation in
+# make mysql   the tests of stores, of copies, of the API and of the daemon's databases on MySQL: on that of the
+#              installation in
 #              MYSQL_DIR (with bin/mysqld, as in a release's archive, or usr/sbin/mysqld), else on one from Debian sid
 # make ubuntu  the tests of real daemons on Ubuntu, from the mirror that UBUNTU_MIRROR names
 # make fuzz    every fuzz target for FUZZTIME
@@ -45,7 +46,7 @@ mysql: export DECNET_TEST_MYSQL = $(abspath $(MYSQL_DIR))
 mysql:
 	$(if $(MYSQL_DIR),,test/mysql)
 	$(GO) test -count=1 -run TestStart -v ./internal/mysqltest
-	$(GO) test -count=1 -timeout 30m -skip W06_KilledNode ./store/mysql ./store/transfer
+	$(GO) test -count=1 -timeout 30m -skip W06_KilledNode ./store/mysql ./store/transfer ./api
 	$(GO) test -count=1 -timeout 30m -run 'MySQL|DatabaseCopy' ./cmd/decnetd
 
 ubuntu:

@@ -5,7 +5,8 @@
 //	http.ListenAndServe("127.0.0.1:8000", api.Mount("/api/v1", h))
 //
 // Errors are JSON objects {"detail": "…"}. What went wrong inside is logged and never sent.
-// [Document] describes every path, and the interface serves it at /openapi.json.
+// [Document] describes every path, and the interface serves it at /openapi.json, and for
+// people at /docs.
 //
 // # Changes
 //
@@ -28,6 +29,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"sync"
 	"time"
 
 	"golang.org/x/crypto/bcrypt"
@@ -72,8 +74,9 @@ type Config struct {
 	// names, which limits of log-ins and audit events go by. None: no header is believed.
 	Proxies []netip.Prefix
 
-	// Developer serves /openapi.json to everybody instead of to those who are logged in,
-	// and lets administrators delete all that was collected.
+	// Developer serves /openapi.json and /docs to everybody instead of to those who are
+	// logged in, lets administrators delete all that was collected, and lets /stream end
+	// after as many events as its parameter maxOutput says.
 	Developer bool
 	// Profiling answers administrators below /debug/pprof/, for example with the handlers
 	// of net/http/pprof. nil: there are no such paths.
@@ -93,7 +96,8 @@ type server struct {
 	ping     pingCache
 	accounts changes
 	pace     pace
-	document []byte // OpenAPI
+	document []byte                 // OpenAPI
+	manual   func() (manual, error) // the same for people, made when it is asked for
 }
 
 // pace says how long things may take.
@@ -140,7 +144,8 @@ func newHandler(cfg Config, pace pace) (http.Handler, error) {
 		pace:    pace,
 	}
 	routes := s.routes()
-	s.document = document(routes)
+	s.document = document(routes, cfg.Auth)
+	s.manual = sync.OnceValues(func() (manual, error) { return newManual(s.document) })
 	mux := http.NewServeMux()
 	for _, r := range routes {
 		mux.Handle(r.method+" "+r.pattern(), s.handle(r))
@@ -156,7 +161,7 @@ func newHandler(cfg Config, pace pace) (http.Handler, error) {
 
 // Document returns the OpenAPI 3.1 document of the whole interface, as JSON text. The
 // paths in it are relative to where it is served.
-func Document() []byte { return document((&server{}).routes()) }
+func Document() []byte { return document((&server{}).routes(), nil) }
 
 // passwordCost is bcrypt's: about a quarter of a second.
 const passwordCost = 12

@@ -22,7 +22,6 @@ import (
 	"github.com/decnet/decnet/collector/quarantine"
 	"github.com/decnet/decnet/rfc5424"
 	"github.com/decnet/decnet/store"
-	"github.com/decnet/decnet/store/sqlite"
 )
 
 var secret = bytes.Repeat([]byte("k"), 32)
@@ -58,12 +57,7 @@ func newFixture(t testing.TB, change func(*api.Config)) *fixture {
 
 func newPacedFixture(t testing.TB, pace api.Pace, change func(*api.Config)) *fixture {
 	t.Helper()
-	repo, err := sqlite.Open(t.Context(), sqlite.Memory, sqlite.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { repo.Close() })
-	db := &countingStore{Repository: repo}
+	db := &countingStore{Repository: openStore(t)}
 	for _, u := range []store.User{
 		{Username: "boss", Role: store.RoleAdmin},
 		{Username: "guest", Role: store.RoleViewer},
@@ -291,6 +285,26 @@ func TestParameters(t *testing.T) {
 		"/logs?search=" + strings.Repeat("x", 600):                   422,
 		"/logs?search=" + strings.Repeat("x+", 200):                  422,
 		"/logs?limit=null&offset=undefined&search=":                  200,
+		"/logs?limit=NULL&offset=Undefined&start_time=null":          200,
+		"/logs?limit=1&offset=2147483647":                            200,
+		"/logs?limit=1000":                                           200,
+		"/logs?offset=2147483648":                                    422,
+		"/logs?search=" + strings.Repeat("%E8%AA%9E", 512):           200,
+		"/logs?search=" + strings.Repeat("%E8%AA%9E", 513):           422,
+		"/logs?search=decky:a;b":                                     422, // a search that was dropped would find everything
+		"/logs?search=100%":                                          422,
+		"/logs?limit=%zz":                                            422,
+		"/logs?limit=5&limit=6":                                      422,
+		"/logs?search=a&search=b":                                    422,
+		"/logs?unknown=1&unknown=2":                                  200,
+		"/stats?limit=x":                                             200,
+		"/logs?start_time=2026-01-01T00:00:00%2B02:00":               200,
+		"/logs?start_time=2026-01-01T00:00:00.123456789Z":            200,
+		"/logs?start_time=2026-01-01T00:00:00+02:00":                 422, // the plus is a space
+		"/logs?end_time=9999-12-31T23:59:59-23:59":                   200,
+		"/logs/histogram?interval_minutes=525600":                    200,
+		"/logs/histogram?interval_minutes=525601":                    422,
+		"/attackers?sort_by=null":                                    200,
 		"/logs?start_time=2026-01-01&end_time=2026-01-02%2003:04:05": 200,
 		"/logs/histogram?interval_minutes=0":                         422,
 		"/attackers?sort_by=size":                                    422,
@@ -299,6 +313,8 @@ func TestParameters(t *testing.T) {
 		"/attackers/00000000-0000-4000-8000-000000000000":            404,
 		"/attackers/00000000-0000-4000-8000-000000000000/commands":   404,
 		"/attackers/00000000-0000-4000-8000-000000000000/artifacts":  404,
+
+		"/attackers/00000000-0000-4000-8000-000000000000/commands?limit=201": 422,
 	} {
 		if got, _, body := f.do(t, f.view, "GET", query, ""); got != status {
 			t.Errorf("%.60s: %d %s, want %d", query, got, body, status)

@@ -99,7 +99,7 @@ func commandRows(list []decnet.Command) []commandRow {
 }
 
 func (s *server) attackers(w http.ResponseWriter, r *http.Request) error {
-	p := query(r.URL.Query())
+	p := query(r)
 	f := store.AttackerFilter{
 		Search:  p.text(partOfIP),
 		Service: p.text(service),
@@ -157,7 +157,7 @@ func (s *server) commands(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	p := query(r.URL.Query())
+	p := query(r)
 	f := store.CommandFilter{Service: p.text(service)}
 	f.Limit, f.Offset = p.page(shortLimit)
 	if p.err != nil {

@@ -3,7 +3,6 @@ package api
 import (
 	"net/http"
 	"slices"
-	"unicode/utf8"
 
 	"github.com/decnet/decnet"
 )
@@ -28,15 +27,14 @@ func (s *server) audit(r *http.Request, who Identity, typ string, more ...decnet
 	})
 }
 
-// bounded returns the first 64 bytes of a name, whole characters of it.
+// bounded returns the first 64 characters of a name.
 func bounded(name string) string {
 	const most = 64
-	if len(name) <= most {
-		return name
+	n := 0
+	for i := range name {
+		if n++; n > most {
+			return name[:i]
+		}
 	}
-	n := most
-	for n > 0 && !utf8.RuneStart(name[n]) {
-		n--
-	}
-	return name[:n]
+	return name
 }

@@ -3,8 +3,10 @@ package api
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 
+	"github.com/decnet/decnet"
 	"github.com/decnet/decnet/store"
 )
 
@@ -22,7 +24,9 @@ type Authenticator interface {
 	// decnet.ErrUnauthorized for nobody that it knows, decnet.ErrForbidden for somebody
 	// who may not; other errors are answered with 500. It is called for every request and
 	// several times for a stream, later ones too, with the request that opened it or
-	// that asked for its ticket. It must be safe for concurrent use.
+	// that asked for its ticket. It must be safe for concurrent use. One that goes by what
+	// browsers send of themselves, such as cookies, must refuse what pages of other sites
+	// make them send, for example with http.CrossOriginProtection.
 	Authenticate(r *http.Request) (Identity, error)
 }
 
@@ -87,8 +91,21 @@ func (s *server) admin(h handler) handler {
 	})
 }
 
-// stillValid identifies a stream's user anew.
-func (s *server) stillValid(ctx context.Context, who *caller) bool {
+// again identifies the user of a stream or of its ticket anew.
+func (s *server) again(ctx context.Context, who *caller) error {
 	now, err := s.identify(who.origin.WithContext(ctx))
-	return err == nil && now.mayView() == nil && now.ID == who.ID && !errors.Is(ctx.Err(), context.Canceled)
+	if err != nil {
+		return err
+	}
+	if now.ID != who.ID {
+		return fmt.Errorf("somebody else: %w", decnet.ErrUnauthorized)
+	}
+	return now.mayView()
+}
+
+// shutsOut reports whether err says that somebody may not, and not that this cannot be found
+// out.
+func shutsOut(err error) bool {
+	var refused *refusal
+	return errors.As(err, &refused) || errors.Is(err, decnet.ErrUnauthorized) || errors.Is(err, decnet.ErrForbidden)
 }

@@ -35,7 +35,7 @@ func bountyRows(list []decnet.Bounty) []bountyRow {
 }
 
 func (s *server) bounties(w http.ResponseWriter, r *http.Request) error {
-	p := query(r.URL.Query())
+	p := query(r)
 	f := store.BountyFilter{Type: p.text(bountyType), Search: p.text(partOfBounty)}
 	f.Limit, f.Offset = p.page(limit)
 	if p.err != nil {

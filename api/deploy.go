@@ -154,10 +154,9 @@ func preferredWait(r *http.Request) (longest time.Duration, wait bool) {
 			if !strings.EqualFold(strings.TrimSpace(name), "wait") {
 				continue
 			}
-			if seconds, err := strconv.ParseUint(strings.Trim(strings.TrimSpace(value), `"`), 10, 16); err == nil {
-				return time.Duration(seconds) * time.Second, seconds > 0
-			}
-			return 0, true
+			value = strings.Trim(strings.TrimSpace(value), `"`)
+			seconds, _ := strconv.ParseUint(value, 10, 16) // 0, and ignored like it, for what is no number
+			return time.Duration(seconds) * time.Second, value == "" || seconds > 0
 		}
 	}
 	return 0, false

@@ -253,7 +253,7 @@ func TestPreferredWaitIsBounded(t *testing.T) {
 	rt.mu.Lock()
 	rt.hold = hold
 	rt.mu.Unlock()
-	for _, prefer := range []string{"wait=1", `WAIT = "1"; x=y`, "wait=0", "respond-async", "wait-not"} {
+	for _, prefer := range []string{"wait=1", `WAIT = "1"; x=y`, "wait=0", "respond-async", "wait-not", "wait=soon", "wait=-1", "wait=0, wait"} {
 		for path, body := range map[string]string{"/deckies/deploy": ini("[web]\nservices = ssh\n"), "/deckies/web/mutate": ""} {
 			req, err := http.NewRequestWithContext(t.Context(), "POST", f.URL+"/api/v1"+path, strings.NewReader(body))
 			if err != nil {
@@ -416,6 +416,30 @@ func TestW31_DeckiesOfEveryNameAreManaged(t *testing.T) {
 	}
 	expect[reply](t, f, f.admin, "PUT", "/deckies/nobody/mutate-interval", `{"mutate_interval":null}`, 404)
 	expect[reply](t, f, f.admin, "PUT", path, `{}`, 400)
+}
+
+// TestJobsOfTheSameTimeKeepTheLimit: each of three deployments is within the limit when it is
+// asked for, and only one of them is when it is its turn.
+func TestJobsOfTheSameTimeKeepTheLimit(t *testing.T) {
+	t.Parallel()
+	rt := &deckies{hold: make(chan struct{})}
+	f := withRuntime(t, rt)
+	var ids []string
+	for _, name := range []string{"a", "b", "c"} {
+		ids = append(ids, expect[accepted](t, f, f.admin, "POST", "/deckies/deploy", ini("["+name+"]\nservices = ssh\namount = 6\n"), 202).Job)
+	}
+	close(rt.hold)
+	states := make(map[string]int)
+	for _, id := range ids {
+		row := f.await(t, id)
+		states[row.State]++
+		if row.State == "failed" && row.Message != "12 deckies would be deployed, the deployment limit is 10" {
+			t.Errorf("%+v", row)
+		}
+	}
+	if list := get[[]deckyRow](t, f, f.view, "/deckies"); len(list) != 6 || states["done"] != 1 || states["failed"] != 2 {
+		t.Errorf("%v, and %d deckies", states, len(list))
+	}
 }
 
 func TestJobsAreLimitedAndEndWithTheSystem(t *testing.T) {

@@ -212,7 +212,8 @@ func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	case errors.Is(context.Cause(r.Context()), errTooLong):
 		s.Log.Warn("request took too long", "request", requestOf(r), "method", r.Method, "path", r.URL.Path, "error", err)
 		detail(w, r, http.StatusGatewayTimeout, "The request took too long")
-	case r.Context().Err() != nil: // the client has gone
+	case r.Context().Err() != nil: // the client has gone, or whoever runs the server has given up
+		detail(w, r, http.StatusGatewayTimeout, "The request was given up")
 	default:
 		s.Log.Error("request failed", "request", requestOf(r), "method", r.Method, "path", r.URL.Path, "error", err)
 		detail(w, r, http.StatusInternalServerError, "Internal server error")

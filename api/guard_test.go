@@ -97,16 +97,27 @@ func TestETags(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, nil)
 	f.ingest(t, "decky-01", "ssh", "one")
-	for _, path := range []string{"/logs", "/logs/histogram", "/bounty", "/stats", "/deckies", "/attackers", "/config", "/openapi.json", "/health"} {
+	for _, path := range []string{"/logs", "/logs/histogram", "/bounty", "/stats", "/deckies", "/attackers", "/config", "/openapi.json", "/docs", "/health"} {
 		resp, body := f.send(t, "GET", path, nil)
 		tag := resp.Header.Get("ETag")
 		if resp.StatusCode != 200 || tag == "" || len(body) == 0 {
 			t.Errorf("%s: %d, %q", path, resp.StatusCode, tag)
 		}
 		for _, match := range []string{tag, strings.TrimPrefix(tag, "W/"), `"x", ` + tag, "*"} {
-			resp, body := f.send(t, "GET", path, map[string]string{"If-None-Match": match})
+			resp, body := f.send(t, "GET", path, map[string]string{"If-None-Match": match, "Accept-Encoding": "gzip"})
 			if resp.StatusCode != 304 || len(body) != 0 || resp.Header.Get("ETag") != tag {
 				t.Errorf("%s with %s: %d %s", path, match, resp.StatusCode, body)
+			}
+			if h := resp.Header; h.Get("Vary") != "Accept-Encoding" || h.Get("Cache-Control") != "private, no-cache" || h.Get("Content-Encoding") != "" {
+				t.Errorf("%s with %s: %v", path, match, h)
+			}
+		}
+		for _, encoding := range []string{"identity", "gzip"} {
+			whole, text := f.send(t, "GET", path, map[string]string{"Accept-Encoding": encoding})
+			head, none := f.send(t, "HEAD", path, map[string]string{"Accept-Encoding": encoding})
+			if h := head.Header; head.StatusCode != 200 || len(none) != 0 || h.Get("ETag") != tag || h.Get("Content-Length") != fmt.Sprint(len(text)) ||
+				h.Get("Content-Encoding") != whole.Header.Get("Content-Encoding") || h.Get("Content-Type") != whole.Header.Get("Content-Type") {
+				t.Errorf("HEAD %s: %d %v, GET has %v", path, head.StatusCode, h, whole.Header)
 			}
 		}
 		if resp, _ := f.send(t, "GET", path, map[string]string{"If-None-Match": `"x"`}); resp.StatusCode != 200 {
@@ -121,6 +132,68 @@ func TestETags(t *testing.T) {
 	}
 	if resp, _ := f.send(t, "POST", "/stream/ticket", nil); resp.Header.Get("ETag") != "" || resp.Header.Get("Cache-Control") != "no-store" {
 		t.Errorf("a ticket may be cached: %v", resp.Header)
+	}
+}
+
+// TestEveryWriteChangesWhatIsRead asks with the tag of before for whatever a change shows in.
+func TestEveryWriteChangesWhatIsRead(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, func(c *api.Config) { c.Developer = true })
+	var ann string // her UUID
+	for _, c := range []struct {
+		name, method, path, body string
+		shows                    []string
+	}{
+		{"limit", "PUT", "/config/deployment-limit", `{"deployment_limit":7}`, []string{"/config"}},
+		{"interval", "PUT", "/config/global-mutation-interval", `{"global_mutation_interval":"2d"}`, []string{"/config"}},
+		{"new user", "POST", "/config/users", `{"username":"ann","password":"first password"}`, []string{"/config"}},
+		{"role", "PUT", "/config/users/ann/role", `{"role":"admin"}`, []string{"/config"}},
+		{"password", "POST", "/auth/change-password", `{"old_password":"first password","new_password":"second password"}`, []string{"/config"}},
+		{"reset", "PUT", "/config/users/ann/reset-password", `{"new_password":"third password"}`, []string{"/config"}},
+		{"delete", "DELETE", "/config/users/ann", "", []string{"/config"}},
+		{"deploy", "POST", "/deckies/deploy", ini("[web]\narchetype = web-server\n"), []string{"/deckies", "/stats", "/jobs"}},
+		{"mutate", "POST", "/deckies/web/mutate", "", []string{"/deckies", "/jobs"}},
+		{"own interval", "PUT", "/deckies/web/mutate-interval", `{"mutate_interval":"3d"}`, []string{"/deckies"}},
+		{"event", "", "", "", []string{"/logs", "/logs/histogram", "/stats", "/bounty"}},
+		{"reinit", "DELETE", "/config/reinit", "", []string{"/logs", "/logs/histogram", "/stats", "/bounty"}},
+	} {
+		tags := make(map[string]string)
+		for _, path := range c.shows {
+			resp, _ := f.send(t, "GET", path, nil)
+			tags[path] = resp.Header.Get("ETag")
+		}
+		token := f.admin
+		if c.name == "password" {
+			token = f.login(t, "ann", "first password")
+		}
+		switch c.name {
+		case "event":
+			e := decnet.Event{Time: time.Now(), Decky: "web", Service: "ssh", Type: "auth_attempt", Attacker: attackerAddr}
+			b := decnet.Bounty{Time: e.Time, Decky: "web", Service: "ssh", Attacker: attackerAddr, Type: "credential", Payload: []byte(`{"username":"root"}`)}
+			if _, err := f.db.Ingest(t.Context(), store.Batch{Records: []store.Record{{Event: e, Raw: "a line"}}, Bounties: []decnet.Bounty{b}}); err != nil {
+				t.Fatal(err)
+			}
+		default:
+			status, _, body := f.do(t, token, c.method, strings.Replace(c.path, "/ann", "/"+ann, 1), c.body)
+			if status != 200 && status != 202 {
+				t.Fatalf("%s: %d %s", c.name, status, body)
+			}
+			var answer struct{ UUID, Job string }
+			if err := json.Unmarshal(body, &answer); err != nil {
+				t.Fatal(err)
+			}
+			if answer.UUID != "" {
+				ann = answer.UUID
+			}
+			if answer.Job != "" {
+				f.await(t, answer.Job)
+			}
+		}
+		for path, tag := range tags {
+			if resp, body := f.send(t, "GET", path, map[string]string{"If-None-Match": tag}); resp.StatusCode != 200 {
+				t.Errorf("%s: %s is what it was: %d %s", c.name, path, resp.StatusCode, body)
+			}
+		}
 	}
 }
 
@@ -151,6 +224,7 @@ func TestLongAnswersAreCompressed(t *testing.T) {
 	_, plain := f.send(t, "GET", "/logs", nil)
 	for encoding, packed := range map[string]bool{
 		"gzip": true, "deflate, gzip;q=0.5": true, "GZIP": true, "br": false, "gzip;q=0": false, "gzip; q=0.0": false, "": false,
+		"gzip;Q=0": false, "gzip ; q=0.000, *": false, "identity, gzip ;q=1.000": true, "gzip;q=0.001": true, "gzipped": false,
 	} {
 		resp, body := f.send(t, "GET", "/logs", map[string]string{"Accept-Encoding": encoding})
 		if got := resp.Header.Get("Content-Encoding") == "gzip"; got != packed || resp.Header.Get("Vary") == "" {
@@ -235,6 +309,42 @@ func TestSlowStoreIsNotWaitedFor(t *testing.T) {
 	})
 	if got := expect[reply](t, f, f.view, "GET", "/logs", "", http.StatusGatewayTimeout); got.Detail != "The request took too long" {
 		t.Errorf("%+v", got)
+	}
+}
+
+// TestGivenUpRequestsDoNotSucceed ends requests as servers do that give theirs a context which
+// ends, with the system or after a time of their own: the client is still there.
+func TestGivenUpRequestsDoNotSucceed(t *testing.T) {
+	t.Parallel()
+	for name, limited := range map[string]func(context.Context) (context.Context, context.CancelFunc){
+		"stop": context.WithCancel,
+		"time": func(ctx context.Context) (context.Context, context.CancelFunc) {
+			return context.WithTimeout(ctx, 100*time.Millisecond)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			begun := make(chan struct{})
+			f := newFixture(t, func(c *api.Config) {
+				c.Store = &oddStore{c.Store.(*countingStore), func(ctx context.Context) error {
+					close(begun)
+					<-ctx.Done()
+					return fmt.Errorf("store: records: %w", ctx.Err())
+				}}
+			})
+			inner := f.Config.Handler
+			f.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				ctx, cancel := limited(r.Context())
+				defer cancel()
+				if name == "stop" {
+					go func() { <-begun; cancel() }()
+				}
+				inner.ServeHTTP(w, r.WithContext(ctx))
+			})
+			if got := expect[reply](t, f, f.view, "GET", "/logs", "", http.StatusGatewayTimeout); got.Detail != "The request was given up" {
+				t.Errorf("%+v", got)
+			}
+		})
 	}
 }
 
@@ -353,6 +463,27 @@ func TestSlowReadersAreCutOff(t *testing.T) {
 	case <-closed:
 	case <-time.After(2 * time.Minute):
 		t.Fatal("the server waits for a client that reads nothing")
+	}
+}
+
+func TestBodiesUpToTheBound(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, nil)
+	for path, c := range map[string]struct {
+		body  string
+		bound int
+		good  int
+	}{
+		"PUT /config/deployment-limit": {`{"deployment_limit":5}`, 64 << 10, 200},
+		"POST /deckies/deploy":         {ini("[web]\nservices = ssh\n"), 4 << 20, 202},
+	} {
+		method, path, _ := strings.Cut(path, " ")
+		for size, want := range map[int]int{c.bound: c.good, c.bound + 1: 400} {
+			body := c.body + strings.Repeat(" ", size-len(c.body))
+			if status, _, answer := f.do(t, f.admin, method, path, body); status != want {
+				t.Errorf("%s of %d bytes: %d %s, want %d", path, size, status, answer, want)
+			}
+		}
 	}
 }
 

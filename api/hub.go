@@ -140,11 +140,16 @@ func (s *subscription) offer(f *frame) bool {
 // taken says that f waits no more.
 func (s *subscription) taken(f *frame) { s.waiting.Add(-int64(len(f.text))) }
 
+// subscribe returns a subscription, which has ended already when the hub has.
 func (h *Hub) subscribe() *subscription {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	s := &subscription{frames: make(chan *frame, hubQueue), from: h.last}
-	h.subs[s] = struct{}{}
+	if h.ended {
+		close(s.frames)
+	} else {
+		h.subs[s] = struct{}{}
+	}
 	return s
 }
 
@@ -220,6 +225,13 @@ func (h *Hub) Err() error {
 		return err
 	}
 	return h.failure
+}
+
+// over reports whether Run has ended.
+func (h *Hub) over() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.ended
 }
 
 func (h *Hub) note(err error) {

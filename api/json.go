@@ -32,9 +32,14 @@ func respond(w http.ResponseWriter, r *http.Request, status int, v any) error {
 	if err != nil {
 		return err
 	}
-	body = append(body, '\n')
+	send(w, r, status, "application/json", append(body, '\n'))
+	return nil
+}
+
+// send is respond for a body that is made already.
+func send(w http.ResponseWriter, r *http.Request, status int, typ string, body []byte) {
 	h := w.Header()
-	h.Set("Content-Type", "application/json")
+	h.Set("Content-Type", typ)
 	if r.Method == http.MethodGet || r.Method == http.MethodHead {
 		h.Add("Vary", "Accept-Encoding")
 		if status == http.StatusOK {
@@ -45,7 +50,7 @@ func respond(w http.ResponseWriter, r *http.Request, status int, v any) error {
 			if matches(r.Header.Values("If-None-Match"), tag) {
 				h.Del("Content-Type")
 				w.WriteHeader(http.StatusNotModified)
-				return nil
+				return
 			}
 		}
 		if len(body) >= compressFrom && acceptsGzip(r) {
@@ -56,7 +61,6 @@ func respond(w http.ResponseWriter, r *http.Request, status int, v any) error {
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
 	_, _ = w.Write(body) // an error means that the client has gone
-	return nil
 }
 
 // packers are gzip writers, of which each has more than a megabyte.
@@ -91,9 +95,10 @@ func matches(header []string, tag string) bool {
 
 // acceptsGzip reads Accept-Encoding (RFC 9110 section 12.5.3).
 func acceptsGzip(r *http.Request) bool {
-	for part := range strings.SplitSeq(r.Header.Get("Accept-Encoding"), ",") {
+	accepted := strings.ToLower(strings.Join(r.Header.Values("Accept-Encoding"), ","))
+	for part := range strings.SplitSeq(accepted, ",") {
 		coding, weight, _ := strings.Cut(part, ";")
-		if strings.EqualFold(strings.TrimSpace(coding), "gzip") {
+		if strings.TrimSpace(coding) == "gzip" {
 			q, found := strings.CutPrefix(strings.TrimSpace(weight), "q=")
 			return !found || strings.Trim(q, "0.") != ""
 		}
@@ -115,7 +120,8 @@ func detail(w http.ResponseWriter, r *http.Request, status int, text string) {
 
 // decode reads a JSON object with the keys of v, which points to a struct, and no others.
 // All of them must be there, but for pointers and what has the option omitempty. The tags
-// min, max and enum bound the lengths of texts in bytes, or numbers, and the choices.
+// min, max and enum bound the lengths of texts, or numbers, and the choices. Lengths are in
+// characters, unless the tag unit says bytes.
 func decode(w http.ResponseWriter, r *http.Request, v any) error {
 	return decodeUpTo(w, r, maxBody, v)
 }
@@ -179,7 +185,8 @@ type field struct {
 	name     string
 	optional bool // may be absent
 	nullable bool
-	min, max int // of a number, or of the bytes of a text; both 0: no bounds
+	min, max int  // of a number, or of the length of a text; both 0: no bounds
+	bytes    bool // the length is in bytes, not in characters
 	enum     []string
 	doc      string
 }
@@ -188,7 +195,7 @@ func newField(f reflect.StructField) field {
 	name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
 	out := field{
 		name: name, optional: strings.Contains(options, "omitempty"), nullable: f.Type.Kind() == reflect.Pointer,
-		doc: f.Tag.Get("doc"),
+		doc: f.Tag.Get("doc"), bytes: f.Tag.Get("unit") == "bytes",
 	}
 	out.min, _ = strconv.Atoi(f.Tag.Get("min"))
 	out.max, _ = strconv.Atoi(f.Tag.Get("max"))
@@ -207,8 +214,14 @@ func (f field) refuses(v reflect.Value) (accepted string) {
 		return ""
 	case v.Kind() == reflect.Int && (v.Int() < int64(f.min) || v.Int() > int64(f.max)):
 		return fmt.Sprintf("a whole number from %d to %d", f.min, f.max)
-	case v.Kind() == reflect.String && (v.Len() < f.min || v.Len() > f.max || !utf8.ValidString(v.String())):
-		return fmt.Sprintf("%d to %d bytes", f.min, f.max)
+	case v.Kind() == reflect.String:
+		length, unit := utf8.RuneCountInString(v.String()), "characters"
+		if f.bytes {
+			length, unit = v.Len(), "bytes"
+		}
+		if length < f.min || length > f.max || !utf8.ValidString(v.String()) {
+			return fmt.Sprintf("%d to %d %s", f.min, f.max, unit)
+		}
 	}
 	return ""
 }

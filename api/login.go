@@ -68,10 +68,16 @@ func (t tokens) read(text string) (claims, error) {
 	return c, nil
 }
 
+// bearerToken returns the token in the header.
+func bearerToken(r *http.Request) (text string, ok bool) {
+	scheme, text, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	return text, strings.EqualFold(scheme, "Bearer")
+}
+
 // bearer knows the caller by a token in the header.
 func (s *server) bearer(r *http.Request) (caller, error) {
-	scheme, text, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	if !strings.EqualFold(scheme, "Bearer") {
+	text, ok := bearerToken(r)
+	if !ok {
 		return caller{}, fmt.Errorf("no bearer token: %w", decnet.ErrUnauthorized)
 	}
 	c, err := s.tokens.read(text)
@@ -103,7 +109,7 @@ func (s *server) userOf(ctx context.Context, c *claims) (store.User, error) {
 
 type loginRequest struct {
 	Username string `json:"username" max:"64"`
-	Password string `json:"password" max:"72"`
+	Password string `json:"password" max:"72" unit:"bytes" doc:"at most 72 bytes of UTF-8"`
 }
 
 type loginAnswer struct {
@@ -154,8 +160,8 @@ func (s *server) logout(w http.ResponseWriter, r *http.Request) error {
 }
 
 type passwordRequest struct {
-	Old string `json:"old_password" max:"72"`
-	New string `json:"new_password" min:"8" max:"72"`
+	Old string `json:"old_password" max:"72" unit:"bytes" doc:"at most 72 bytes of UTF-8"`
+	New string `json:"new_password" min:"8" max:"72" unit:"bytes" doc:"8 to 72 bytes of UTF-8"`
 }
 
 func (s *server) changePassword(w http.ResponseWriter, r *http.Request) error {

@@ -43,7 +43,7 @@ func logRows(records []store.Record) []logRow {
 }
 
 func (s *server) logs(w http.ResponseWriter, r *http.Request) error {
-	p := query(r.URL.Query())
+	p := query(r)
 	f := p.records()
 	f.Limit, f.Offset = p.page(limit)
 	f.Before = p.mark(beforeTime, beforeID)
@@ -99,7 +99,7 @@ func bars(buckets []store.Bucket) []bar {
 }
 
 func (s *server) histogram(w http.ResponseWriter, r *http.Request) error {
-	p := query(r.URL.Query())
+	p := query(r)
 	f := p.records()
 	step := time.Duration(p.number(interval)) * time.Minute
 	if p.err != nil {

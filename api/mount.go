@@ -11,14 +11,17 @@ import (
 // as h answers what it does not know.
 func Mount(prefix string, h http.Handler) http.Handler {
 	prefix = strings.TrimRight(prefix, "/")
-	below := http.StripPrefix(prefix, h)
+	escaped := (&url.URL{Path: prefix}).EscapedPath()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasPrefix(r.URL.Path, prefix+"/") && strings.HasPrefix(r.URL.EscapedPath(), prefix+"/") {
-			below.ServeHTTP(w, r)
-			return
+		path, within := strings.CutPrefix(r.URL.Path, prefix)
+		raw, withinRaw := strings.CutPrefix(r.URL.EscapedPath(), escaped)
+		below, place := *r, *r.URL
+		below.URL = &place
+		if within && withinRaw && strings.HasPrefix(path, "/") && strings.HasPrefix(raw, "/") {
+			place.Path, place.RawPath = path, raw
+		} else {
+			place.Path, place.RawPath = "/", "" // which is no path of it
 		}
-		outside := *r
-		outside.URL = &url.URL{Path: "/"} // which is no path of it
-		h.ServeHTTP(w, &outside)
+		h.ServeHTTP(w, &below)
 	})
 }

@@ -93,6 +93,23 @@ func TestAuthenticationOfTheCaller(t *testing.T) {
 	}
 }
 
+// TestDocumentWithAuthenticationOfTheCaller: nothing is said of tokens that nobody issues.
+func TestDocumentWithAuthenticationOfTheCaller(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, func(c *api.Config) { c.Auth, c.Secret = new(badges), nil })
+	status, body := f.badge(t, "ann", "GET", "/openapi.json", "")
+	var doc openAPI
+	if err := json.Unmarshal(body, &doc); err != nil || status != 200 {
+		t.Fatalf("%d %v", status, err)
+	}
+	if op := doc.Paths["/logs"]["get"]; op.Access != "viewer" || op.Security != nil || strings.Contains(string(body), "JWT") {
+		t.Errorf("%+v", op)
+	}
+	if status, body := f.badge(t, "ann", "GET", "/docs", ""); status != 200 || !strings.Contains(string(body), "/logs/histogram") || strings.Contains(string(body), "/auth/login") {
+		t.Errorf("%d %.100s", status, body)
+	}
+}
+
 func TestStreamWithAuthenticationOfTheCaller(t *testing.T) {
 	t.Parallel()
 	auth := new(badges)
@@ -153,6 +170,34 @@ func TestMountAnswersInOneWay(t *testing.T) {
 			var answer struct{ Detail string }
 			if err := json.Unmarshal(w.Body.Bytes(), &answer); method != "HEAD" && (err != nil || answer.Detail == "") {
 				t.Errorf("%s %s: %s", method, target, w.Body)
+			}
+		}
+	}
+}
+
+func TestMountUnderAnyPrefix(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, nil)
+	h, err := api.NewPaced(api.Config{Store: f.db, Secret: secret}, patient)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for prefix, at := range map[string]string{
+		"": "", "/": "", "/decnet": "/decnet", "/api/v1/": "/api/v1", "/a/deep/er/place": "/a/deep/er/place",
+		"/with space": "/with%20space", "/ünïcode": "/%C3%BCn%C3%AFcode", "/50%": "/50%25",
+	} {
+		mounted := api.Mount(prefix, h)
+		for path, want := range map[string]int{
+			at + "/stats": 200, at + "/logs?limit=1": 200, at + "/logs?limit=0": 422, at + "/attackers/a%2Fb": 404, at + "/stats/": 404,
+			at + "/artifacts/decky/a%2F..%2Fb": 403, at + "/x/../stats": 404, "/x" + at + "/stats": 404,
+		} {
+			r := httptest.NewRequest("GET", path, nil)
+			r.Header.Set("Authorization", "Bearer "+f.view)
+			w := httptest.NewRecorder()
+			mounted.ServeHTTP(w, r)
+			var answer any
+			if err := json.Unmarshal(w.Body.Bytes(), &answer); err != nil || w.Code != want {
+				t.Errorf("%q: %s: %d %s, want %d", prefix, path, w.Code, w.Body, want)
 			}
 		}
 	}

@@ -14,7 +14,10 @@ type (
 	eventStream struct{} // text/event-stream
 	download    struct{} // application/octet-stream
 	openAPI     struct{} // the document
+	webPage     struct{} // the document for people
 )
+
+const typeHTML = "text/html; charset=utf-8"
 
 func (s *server) openAPI(w http.ResponseWriter, r *http.Request) error {
 	return respond(w, r, http.StatusOK, json.RawMessage(s.document))
@@ -23,9 +26,10 @@ func (s *server) openAPI(w http.ResponseWriter, r *http.Request) error {
 // object is a JSON object; its keys are written in the order of the alphabet.
 type object = map[string]any
 
-// document describes routes in OpenAPI 3.1.
-func document(routes []route) []byte {
-	d := describer{schemas: object{}}
+// document describes routes in OpenAPI 3.1, whose callers are known by tokens of ours unless
+// auth is the caller's own, of which nothing is known.
+func document(routes []route, auth Authenticator) []byte {
+	d := describer{schemas: object{}, tokens: auth == nil}
 	paths := object{}
 	for _, r := range routes {
 		path, _ := paths[r.path].(object)
@@ -35,22 +39,25 @@ func document(routes []route) []byte {
 		}
 		path[strings.ToLower(r.method)] = d.operation(r)
 	}
-	failed := d.schema(reflect.TypeFor[failure]())
+	components := object{
+		"schemas": d.schemas,
+		"responses": object{"Failure": object{
+			"description": "Why it was refused",
+			"content":     object{"application/json": object{"schema": d.schema(reflect.TypeFor[failure]())}},
+		}},
+	}
+	if d.tokens {
+		components["securitySchemes"] = object{"bearer": object{"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}}
+	}
 	doc, err := json.MarshalIndent(object{
 		"openapi": "3.1.0",
 		"info": object{
 			"title": "DECNET Web Dashboard API", "version": "1.0.0",
-			"description": "Every answer has an X-Request-ID. Answers to GET have an ETag; If-None-Match brings 304.",
+			"description": "Every answer has an X-Request-ID. Answers to GET, streams and files apart, have an ETag; If-None-Match brings 304.",
 		},
-		"servers": []any{object{"url": "."}},
-		"paths":   paths,
-		"components": object{
-			"schemas":         d.schemas,
-			"securitySchemes": object{"bearer": object{"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
-			"responses": object{"Failure": object{
-				"description": "Why it was refused", "content": object{"application/json": object{"schema": failed}},
-			}},
-		},
+		"servers":    []any{object{"url": "."}},
+		"paths":      paths,
+		"components": components,
 	}, "", "  ")
 	if err != nil { // objects, texts and numbers
 		panic(err)
@@ -59,14 +66,18 @@ func document(routes []route) []byte {
 }
 
 // describer makes descriptions and collects the schemas that they refer to.
-type describer struct{ schemas object }
+type describer struct {
+	schemas object
+	tokens  bool // callers are known by tokens of ours
+}
 
 func (d describer) operation(r route) object {
 	op := object{"summary": r.title, "tags": []any{r.group}, "operationId": r.id(), "responses": d.responses(r)}
-	switch r.access {
-	case anybody:
+	switch {
+	case r.access == anybody:
 		op["security"] = []any{}
-	case ticketed:
+	case !d.tokens:
+	case r.access == ticketed:
 		op["security"] = []any{object{"bearer": []any{}}, object{}}
 	default:
 		op["security"] = []any{object{"bearer": []any{}}}
@@ -147,11 +158,15 @@ func (d describer) responses(r route) object {
 			content["application/octet-stream"] = object{}
 		case openAPI:
 			content["application/json"] = object{"schema": object{"type": "object"}}
+		case webPage:
+			content[typeHTML] = object{"schema": object{"type": "string"}}
 		default:
 			content["application/json"] = object{"schema": d.schema(reflect.TypeOf(v))}
-			if r.method == http.MethodGet && status == http.StatusOK {
-				out["304"] = object{"description": "What If-None-Match names still holds"}
-			}
+		}
+		_, stream := v.(eventStream)
+		_, file := v.(download)
+		if r.method == http.MethodGet && status == http.StatusOK && !stream && !file {
+			out["304"] = object{"description": "What If-None-Match names still holds"}
 		}
 		answer := object{"description": http.StatusText(status), "content": content}
 		if status == http.StatusAccepted {

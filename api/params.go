@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/decnet/decnet"
 	"github.com/decnet/decnet/store"
@@ -23,8 +24,8 @@ const (
 	choice
 )
 
-// parameter is what a query may hold: a text of at most max bytes, a whole number from min
-// to max, a time, or one of choices, the first when it is absent.
+// parameter is what a query may hold: a text of at most max characters, a whole number from
+// min to max, a time, or one of choices, the first when it is absent.
 type parameter struct {
 	name    string
 	kind    kind
@@ -44,7 +45,7 @@ func (d parameter) accepted() string {
 	case choice:
 		return "one of " + strings.Join(d.choices, ", ")
 	default:
-		return fmt.Sprintf("at most %d bytes", d.max)
+		return fmt.Sprintf("at most %d characters", d.max)
 	}
 }
 
@@ -53,28 +54,42 @@ func wrongValue(name, accepted string) error {
 	return refuse(http.StatusUnprocessableEntity, "%s must be %s", name, accepted)
 }
 
-// params reads query parameters and keeps the first error.
+// params reads query parameters and keeps the first error. Parameters that nobody reads are
+// ignored.
 type params struct {
 	values url.Values
 	err    error
 }
 
-func query(v url.Values) *params { return &params{values: v} }
+// query refuses what cannot be read whole, because whoever asks would take the answer for
+// one to all of it.
+func query(r *http.Request) *params {
+	values, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		err = refuse(http.StatusUnprocessableEntity, "the query is not well formed: a semicolon in a value is written %%3B, a percent sign %%25")
+	}
+	return &params{values, err}
+}
 
-func (p *params) refuse(d parameter) {
+func (p *params) refuse(d parameter) { p.keep(wrongValue(d.name, d.accepted())) }
+
+func (p *params) keep(err error) {
 	if p.err == nil {
-		p.err = wrongValue(d.name, d.accepted())
+		p.err = err
 	}
 }
 
 // text returns a parameter; null, undefined and nothing mean that it is absent.
 func (p *params) text(d parameter) string {
 	v := p.values.Get(d.name)
+	if len(p.values[d.name]) > 1 {
+		p.keep(wrongValue(d.name, "given once"))
+	}
 	switch strings.ToLower(v) {
 	case "null", "undefined":
 		return ""
 	}
-	if d.kind == text && int64(len(v)) > d.max {
+	if d.kind == text && int64(utf8.RuneCountInString(v)) > d.max {
 		p.refuse(d)
 		return ""
 	}
@@ -136,9 +151,9 @@ func (p *params) page(most parameter) (rows, passed int) {
 
 func (p *params) records() store.Filter {
 	f := store.Filter{Search: p.text(search), Start: p.time(startTime), End: p.time(endTime)}
-	if _, err := store.ParseSearch(f.Search); err != nil && p.err == nil {
+	if _, err := store.ParseSearch(f.Search); err != nil {
 		why := strings.TrimSuffix(strings.TrimPrefix(err.Error(), "store: "), ": "+decnet.ErrInvalid.Error())
-		p.err = refuse(http.StatusUnprocessableEntity, "search is not one that can be looked for: %s", why)
+		p.keep(refuse(http.StatusUnprocessableEntity, "search is not one that can be looked for: %s", why))
 	}
 	return f
 }

@@ -50,6 +50,7 @@ var permitted = map[string]struct {
 	"DELETE /config/reinit":                   {"", "", 403}, // outside of developer mode, for administrators too
 	"GET /health":                             {"", "", 200},
 	"GET /openapi.json":                       {"", "", 200},
+	"GET /docs":                               {"", "", 200},
 	"GET /debug/pprof/":                       {"", "", 200},
 	"GET /debug/pprof/heap":                   {"", "", 200},
 }

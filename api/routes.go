@@ -71,7 +71,8 @@ var (
 	lastEventID  = parameter{name: "lastEventId", kind: integer, max: 1<<63 - 1, doc: "ID of the last record seen; the header Last-Event-ID wins"}
 	lastEvent    = parameter{name: "Last-Event-ID", kind: text, max: 20, doc: "ID of the last event seen, as browsers send it"}
 	prefer       = parameter{name: "Prefer", kind: text, max: 64, doc: "wait: answer when the job has ended; wait=10: or after ten seconds, if that is sooner (RFC 7240)"}
-	ticketParam  = parameter{name: "token", kind: text, max: 64, doc: "ticket, instead of the header Authorization"}
+	maxOutput    = parameter{name: "maxOutput", kind: integer, max: 1<<31 - 1, doc: "events after which the stream ends; 0: it goes on"}
+	ticketParam  = parameter{name: "token", kind: text, max: 64, doc: "ticket, for those who cannot set the header Authorization, which wins"}
 )
 
 // routes lists the operations that s has.
@@ -104,7 +105,7 @@ func (s *server) routes() []route {
 		{method: "POST", path: "/stream/ticket", access: viewer, group: "stream", title: "A ticket that opens one stream within a minute",
 			gives: ok(ticketAnswer{}), fails: []int{tooMany}, handle: s.ticket},
 		{method: "GET", path: "/stream", access: ticketed, group: "stream", title: "Server-sent events: what comes in, totals and a histogram",
-			query: []parameter{lastEventID, search, startTime, endTime, ticketParam}, hints: []parameter{lastEvent}, gives: ok(eventStream{}),
+			query: s.streamQuery(), hints: []parameter{lastEvent}, gives: ok(eventStream{}),
 			fails: []int{notFound, tooMany}, lasts: true, handle: s.stream},
 
 		{method: "GET", path: "/deckies", access: viewer, group: "fleet", title: "What is deployed",
@@ -152,6 +153,8 @@ func (s *server) routes() []route {
 			gives: map[int]any{http.StatusOK: healthAnswer{}, http.StatusServiceUnavailable: healthAnswer{}}, handle: s.health},
 		{method: "GET", path: "/openapi.json", access: s.documentAccess(), group: "health", title: "This document",
 			gives: ok(openAPI{}), handle: s.openAPI},
+		{method: "GET", path: "/docs", access: s.documentAccess(), group: "health", title: "This document for people",
+			gives: ok(webPage{}), handle: s.docs},
 	}
 	if s.Auth == nil {
 		return list
@@ -163,6 +166,14 @@ func (s *server) routes() []route {
 		}
 	}
 	return rest
+}
+
+func (s *server) streamQuery() []parameter {
+	list := []parameter{lastEventID, search, startTime, endTime, ticketParam}
+	if s.Developer {
+		list = append(list, maxOutput)
+	}
+	return list
 }
 
 func (s *server) documentAccess() access {

@@ -153,10 +153,14 @@ func (s *server) reinit(w http.ResponseWriter, r *http.Request) error {
 		return refuse(http.StatusForbidden, "This is for developer mode")
 	}
 	gone, err := s.Store.Purge(r.Context(), time.UnixMicro(math.MaxInt64))
+	event := "reinit"
+	if err != nil {
+		event = "reinit_failed" // what is deleted by then stays deleted
+	}
+	s.audit(r, callerOf(r).Identity, event, decnet.F("deleted_logs", strconv.Itoa(gone.Records)),
+		decnet.F("deleted_bounties", strconv.Itoa(gone.Bounties)), decnet.F("deleted_attackers", strconv.Itoa(gone.Attackers)))
 	if err != nil {
 		return err
 	}
-	s.audit(r, callerOf(r).Identity, "reinit", decnet.F("deleted_logs", strconv.Itoa(gone.Records)),
-		decnet.F("deleted_bounties", strconv.Itoa(gone.Bounties)), decnet.F("deleted_attackers", strconv.Itoa(gone.Attackers)))
 	return respond(w, r, http.StatusOK, reinitAnswer{"All that was collected is deleted", deleted{gone.Records, gone.Bounties, gone.Attackers}})
 }

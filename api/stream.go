@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	mathrand "math/rand/v2"
 	"net/http"
@@ -106,27 +107,35 @@ func (s *server) ticket(w http.ResponseWriter, r *http.Request) error {
 	return respond(w, r, http.StatusOK, ticketAnswer{id, int(ticketLife.Seconds())})
 }
 
-// stream sends server-sent events. The client is known by its header or by a ticket.
+// stream sends server-sent events. The client is known by its header, or else by a ticket.
 func (s *server) stream(w http.ResponseWriter, r *http.Request) error {
 	if s.Hub == nil {
 		return decnet.ErrNotFound
 	}
-	if id := r.URL.Query().Get(ticketParam.name); id != "" {
+	p := query(r)
+	id := p.text(ticketParam)
+	if _, named := bearerToken(r); !named && (id != "" || p.err != nil) {
 		who, ok := s.tickets.redeem(id)
-		if !ok || !s.stillValid(r.Context(), &who) {
+		if !ok {
 			return fmt.Errorf("ticket: %w", decnet.ErrUnauthorized)
 		}
-		return s.follow(w, r, who)
+		if err := s.again(r.Context(), &who); err != nil {
+			return err
+		}
+		return s.follow(w, r, who, p)
 	}
 	return s.viewer(func(w http.ResponseWriter, r *http.Request) error {
-		return s.follow(w, r, callerOf(r))
+		return s.follow(w, r, callerOf(r), p)
 	})(w, r)
 }
 
-func (s *server) follow(w http.ResponseWriter, r *http.Request, who caller) error {
-	p := query(r.URL.Query())
+func (s *server) follow(w http.ResponseWriter, r *http.Request, who caller, p *params) error {
 	filter := p.records()
 	last := p.number(lastEventID)
+	most := int64(0)
+	if s.Developer {
+		most = p.number(maxOutput)
+	}
 	if p.err != nil {
 		return p.err
 	}
@@ -149,7 +158,11 @@ func (s *server) follow(w http.ResponseWriter, r *http.Request, who caller) erro
 
 	sub := s.Hub.subscribe()
 	defer s.Hub.unsubscribe(sub)
-	out := &streamWriter{w: w, control: http.NewResponseController(w), hub: s.Hub, wait: s.pace.event, filter: filter, sent: sub.from}
+	out := &streamWriter{
+		server: s, who: who, w: w, control: http.NewResponseController(w), filter: filter, left: most, sent: sub.from,
+		// Streams that began together are not looked up together.
+		check: checked{changes: s.accounts.count(), at: s.Now().Add(-mathrand.N(checkEvery))},
+	}
 	h := w.Header()
 	h.Set("Content-Type", "text/event-stream")
 	h.Set("Cache-Control", "no-cache")
@@ -158,11 +171,11 @@ func (s *server) follow(w http.ResponseWriter, r *http.Request, who caller) erro
 		h.Set("Transfer-Encoding", "identity") // ends with the connection: one write for an event instead of three
 	}
 	w.WriteHeader(http.StatusOK)
-	if r.Method == http.MethodHead || !out.write([]byte(": keepalive\n\n")) {
+	if r.Method == http.MethodHead || !out.write([]byte(keepAlive)) {
 		return nil
 	}
 	for _, f := range s.Hub.firstOverview(r.Context(), filter) {
-		if !out.write(f.text) {
+		if !out.event(f.text) {
 			return nil
 		}
 	}
@@ -172,8 +185,6 @@ func (s *server) follow(w http.ResponseWriter, r *http.Request, who caller) erro
 			return nil
 		}
 	}
-	// Streams that began together are not looked up together.
-	check := checked{changes: s.accounts.count(), at: s.Now().Add(-mathrand.N(checkEvery))}
 	for {
 		select {
 		case <-r.Context().Done():
@@ -186,16 +197,16 @@ func (s *server) follow(w http.ResponseWriter, r *http.Request, who caller) erro
 			case !ok:
 				out.interrupt(interrupted)
 				return nil
-			case !check.holds(s.accounts.count(), s.Now()) && !s.stillValid(r.Context(), &who):
-				out.interrupt("Log in again")
-				return nil
-			case !out.forward(r.Context(), f):
+			case !out.allowed(r.Context()) || !out.forward(r.Context(), f):
 				return nil
 			}
 			sub.taken(f)
 		}
 	}
 }
+
+// keepAlive is a comment, by which nobody between takes the connection for a dead one.
+const keepAlive = ": keepalive\n\n"
 
 // interrupted is what a client is told whose stream ends for no reason of its own.
 const interrupted = "Stream interrupted"
@@ -219,27 +230,61 @@ func (c *checked) holds(changes uint64, now time.Time) bool {
 	return false
 }
 
-// streamWriter writes to one client and knows what it has seen.
+// streamWriter writes to one client and knows what it has seen. Its methods return false when
+// the stream is to end.
 type streamWriter struct {
+	server  *server
+	who     caller
+	check   checked
 	w       http.ResponseWriter
 	control *http.ResponseController
-	hub     *Hub
-	wait    time.Duration
 	filter  store.Filter
+	left    int64 // events until the client has all that it asked for; 0: it asked for no number
 	sent    int64 // ID of the last record that the client has seen, or that its filter left out
 }
 
 func (o *streamWriter) write(text []byte) bool {
-	_ = o.control.SetWriteDeadline(time.Now().Add(o.wait))
+	_ = o.control.SetWriteDeadline(time.Now().Add(o.server.pace.event))
 	if _, err := o.w.Write(text); err != nil {
 		return false
 	}
-	return o.control.Flush() == nil
+	err := o.control.Flush()
+	if errors.Is(err, http.ErrNotSupported) {
+		o.server.Log.Error("no live stream is possible: a handler in front of this one hides that the http.ResponseWriter can flush")
+	}
+	return err == nil
+}
+
+// event writes one event.
+func (o *streamWriter) event(text []byte) bool {
+	o.left--
+	return o.write(text) && o.left != 0
 }
 
 // interrupt tells the client why its stream ends.
 func (o *streamWriter) interrupt(why string) {
 	o.write([]byte(`event: error` + "\n" + `data: {"type":"error","message":"` + why + `"}` + "\n\n"))
+}
+
+// broken is interrupt because of an error of the system.
+func (o *streamWriter) broken(ctx context.Context, err error) {
+	o.server.Hub.report(ctx, err)
+	o.interrupt(interrupted)
+}
+
+// allowed reports whether the user of the stream may still see it.
+func (o *streamWriter) allowed(ctx context.Context) bool {
+	if o.check.holds(o.server.accounts.count(), o.server.Now()) {
+		return true
+	}
+	err := o.server.again(ctx, &o.who)
+	switch {
+	case shutsOut(err):
+		o.interrupt("Log in again")
+	case err != nil:
+		o.broken(ctx, err)
+	}
+	return err == nil
 }
 
 // forward sends f. A client that has seen a part of it is served from the store instead.
@@ -256,36 +301,39 @@ func (o *streamWriter) forward(ctx context.Context, f *frame) bool {
 	case f.filtered != nil && o.filter != (store.Filter{}):
 		var err error
 		if text, err = f.filtered(o.filter); err != nil {
-			o.hub.report(ctx, err)
-			o.interrupt(interrupted)
+			o.broken(ctx, err)
 			return false
 		}
 	}
 	o.sent = max(o.sent, f.last)
 	switch {
 	case len(text) > 0:
-		return o.write(text)
+		return o.event(text)
 	case f.last == 0:
-		return o.write([]byte(": keepalive\n\n"))
+		return o.write([]byte(keepAlive))
 	}
 	return true
 }
 
-// catchUp sends what the store has after the last record seen.
+// catchUp sends what the store has after the last record seen, which can take long.
 func (o *streamWriter) catchUp(ctx context.Context) bool {
-	for {
-		records, err := o.hub.store.Records(ctx, after(o.filter, o.sent, catchUpBatch))
-		if err != nil {
-			o.hub.report(ctx, err)
+	for o.allowed(ctx) {
+		if o.server.Hub.over() {
 			o.interrupt(interrupted)
+			return false
+		}
+		records, err := o.server.Hub.store.Records(ctx, after(o.filter, o.sent, catchUpBatch))
+		if err != nil {
+			o.broken(ctx, err)
 			return false
 		}
 		if len(records) == 0 {
 			return true
 		}
 		o.sent = records[len(records)-1].ID
-		if !o.write(recordsText(records)) {
+		if !o.event(recordsText(records)) {
 			return false
 		}
 	}
+	return false
 }

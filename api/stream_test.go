@@ -2,12 +2,17 @@ package api_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -148,6 +153,7 @@ func TestStreamCatchesUpFromLastEventID(t *testing.T) {
 	for name, v := range map[string]*viewer{
 		"header": f.watch(t, "/stream", f.view, "1"),
 		"query":  f.watch(t, "/stream?lastEventId=1", f.view, ""),
+		"both":   f.watch(t, "/stream?lastEventId=2", f.view, "1"), // the header is what browsers send when they come back
 	} {
 		if got := v.types(2); got[0] != "two" || got[1] != "three" {
 			t.Errorf("%s: got %v", name, got)
@@ -186,6 +192,26 @@ func TestTicketsAreForOneUse(t *testing.T) {
 	}
 	if v := f.watch(t, "/stream?token="+f.view, "", ""); v.resp.StatusCode != 401 {
 		t.Errorf("a token in the URL: %d", v.resp.StatusCode)
+	}
+}
+
+// TestHeaderWinsOverTicket: a ticket is for those who cannot set the header.
+func TestHeaderWinsOverTicket(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, nil)
+	f.runHub(t)
+	ticket := expect[struct{ Ticket string }](t, f, f.view, "POST", "/stream/ticket", "", 200).Ticket
+	for _, query := range []string{"?token=nonsense", "?token=null", "?token=undefined", "?token=", "?token=" + ticket} {
+		f.watch(t, "/stream"+query, f.admin, "").ready()
+	}
+	if v := f.watch(t, "/stream?token="+ticket, "nonsense", ""); v.resp.StatusCode != 401 {
+		t.Errorf("a wrong header beside a ticket: %d", v.resp.StatusCode)
+	}
+	f.watch(t, "/stream?token="+ticket, "", "").ready() // which is as good as new
+	for _, query := range []string{"", "?token=null", "?token=" + ticket, "?token=%zz", "?token=a&token=b"} {
+		if v := f.watch(t, "/stream"+query, "", ""); v.resp.StatusCode != 401 {
+			t.Errorf("%s: %d", query, v.resp.StatusCode)
+		}
 	}
 }
 
@@ -398,12 +424,8 @@ func TestStreamEndsWithTheHub(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Error(err)
 	}
-	var text strings.Builder
-	for v.lines.Scan() {
-		text.WriteString(v.lines.Text() + "\n")
-	}
-	if !strings.HasSuffix(text.String(), "event: error\ndata: {\"type\":\"error\",\"message\":\"Stream interrupted\"}\n\n") {
-		t.Errorf("the stream ended with %q", text.String())
+	if text := v.rest(); !strings.HasSuffix(text, toldOfTheEnd) {
+		t.Errorf("the stream ended with %q", text)
 	}
 }
 
@@ -434,6 +456,334 @@ func TestStreamEndsWithTheAccount(t *testing.T) {
 		if strings.Contains(v.lines.Text(), "secret") {
 			t.Error("the stream goes on without its account")
 		}
+	}
+}
+
+// rest reads a stream to its end and returns what came.
+func (v *viewer) rest() string {
+	v.t.Helper()
+	var text strings.Builder
+	for v.lines.Scan() {
+		text.WriteString(v.lines.Text() + "\n")
+	}
+	if err := v.lines.Err(); err != nil {
+		v.t.Error(err)
+	}
+	return text.String()
+}
+
+const (
+	toldToLogIn  = "event: error\ndata: {\"type\":\"error\",\"message\":\"Log in again\"}\n\n"
+	toldOfTheEnd = "event: error\ndata: {\"type\":\"error\",\"message\":\"Stream interrupted\"}\n\n"
+)
+
+// TestStreamEndsWithAnyChangeOfItsUser covers changes that are made through the interface.
+func TestStreamEndsWithAnyChangeOfItsUser(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		method, path, body string // as an administrator, unless it is below /auth
+		goesOn             bool
+	}{
+		"deleted":          {"DELETE", "/config/users/UUID", "", false},
+		"password reset":   {"PUT", "/config/users/UUID/reset-password", `{"new_password":"another one"}`, false},
+		"password changed": {"POST", "/auth/change-password", `{"old_password":"ann-password","new_password":"another one"}`, false},
+		"logged out":       {"POST", "/auth/logout", "", false},
+		"made a viewer":    {"PUT", "/config/users/UUID/role", `{"role":"viewer"}`, true}, // who may watch
+		"somebody else":    {"POST", "/config/users", `{"username":"bob","password":"another one"}`, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t, nil)
+			f.runHub(t)
+			ann, err := f.db.CreateUser(t.Context(), store.User{Username: "ann", PasswordHash: quickHash(t, "ann-password"), Role: store.RoleAdmin})
+			if err != nil {
+				t.Fatal(err)
+			}
+			token := f.login(t, "ann", "ann-password")
+			ticket := expect[struct{ Ticket string }](t, f, token, "POST", "/stream/ticket", "", 200).Ticket
+			streams := []*viewer{f.watch(t, "/stream", token, ""), f.watch(t, "/stream?token="+ticket, "", "")}
+			for _, v := range streams {
+				v.ready()
+			}
+			by := f.admin
+			if strings.HasPrefix(c.path, "/auth") {
+				by = token
+			}
+			if status, _, body := f.do(t, by, c.method, strings.Replace(c.path, "UUID", ann.UUID, 1), c.body); status != 200 {
+				t.Fatalf("%d %s", status, body)
+			}
+			f.ingest(t, "decky-01", "ssh", "secret")
+			for _, v := range streams {
+				if c.goesOn {
+					if got := v.types(1); got[0] != "secret" {
+						t.Errorf("%v", got)
+					}
+					continue
+				}
+				if text := v.rest(); strings.Contains(text, "secret") || !strings.HasSuffix(text, toldToLogIn) {
+					t.Errorf("the stream ended with %q", text)
+				}
+			}
+		})
+	}
+}
+
+func TestStreamEndsWhenItsTokenDoes(t *testing.T) {
+	t.Parallel()
+	var late atomic.Int64
+	f := newFixture(t, func(c *api.Config) {
+		c.Now = func() time.Time { return time.Now().Add(time.Duration(late.Load())) }
+	})
+	f.runHub(t)
+	v := f.watch(t, "/stream", f.view, "")
+	v.ready()
+	late.Store(int64(24*time.Hour + time.Second))
+	f.ingest(t, "decky-01", "ssh", "secret")
+	if text := v.rest(); strings.Contains(text, "secret") || !strings.HasSuffix(text, toldToLogIn) {
+		t.Errorf("the stream ended with %q", text)
+	}
+}
+
+// doubtful is a store that cannot say who somebody is for as long as it is told so.
+type doubtful struct {
+	store.Repository
+	away atomic.Bool
+}
+
+func (d *doubtful) User(ctx context.Context, uuid string) (store.User, error) {
+	if d.away.Load() {
+		return store.User{}, errors.New("store: the disk is away")
+	}
+	return d.Repository.User(ctx, uuid)
+}
+
+// TestStreamOfAFailingStoreDoesNotAskToLogIn: nothing is wrong with the log-in.
+func TestStreamOfAFailingStoreDoesNotAskToLogIn(t *testing.T) {
+	t.Parallel()
+	db := new(doubtful)
+	var late atomic.Int64
+	f := newFixture(t, func(c *api.Config) {
+		db.Repository = c.Store.(store.Repository)
+		c.Store = db
+		c.Now = func() time.Time { return time.Now().Add(time.Duration(late.Load())) }
+	})
+	f.runHub(t)
+	ticket := expect[struct{ Ticket string }](t, f, f.view, "POST", "/stream/ticket", "", 200).Ticket
+	v := f.watch(t, "/stream", f.view, "")
+	v.ready()
+	db.away.Store(true)
+	late.Store(int64(11 * time.Second))
+	f.ingest(t, "decky-01", "ssh", "secret")
+	if text := v.rest(); strings.Contains(text, "secret") || !strings.HasSuffix(text, toldOfTheEnd) {
+		t.Errorf("the stream ended with %q", text)
+	}
+	if v := f.watch(t, "/stream?token="+ticket, "", ""); v.resp.StatusCode != 500 {
+		t.Errorf("a ticket: %d", v.resp.StatusCode)
+	}
+}
+
+// gated is a store that waits before it reads the second batch of a stream that catches up.
+type gated struct {
+	store.Repository
+	reads         atomic.Int64
+	reached, open chan struct{}
+}
+
+func (g *gated) Records(ctx context.Context, f store.Filter) ([]store.Record, error) {
+	if g.reads.Add(1) == 2 {
+		close(g.reached)
+		<-g.open
+	}
+	return g.Repository.Records(ctx, f)
+}
+
+// TestCatchingUpEnds lets a stream that has far to go lose its log-in, or its hub, on the way.
+func TestCatchingUpEnds(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		meanwhile func(t *testing.T, f *fixture, stop func())
+		told      string
+	}{
+		"log-out": {func(t *testing.T, f *fixture, _ func()) { expect[reply](t, f, f.view, "POST", "/auth/logout", "", 200) }, toldToLogIn},
+		"hub":     {func(_ *testing.T, _ *fixture, stop func()) { stop() }, toldOfTheEnd},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			db := &gated{reached: make(chan struct{}), open: make(chan struct{})}
+			var hub *api.Hub
+			f := newFixture(t, func(cfg *api.Config) {
+				db.Repository = cfg.Store.(store.Repository)
+				hub = api.NewHub(db, nil, nil)
+				cfg.Hub = hub
+			})
+			for range 10 {
+				var b store.Batch
+				for range 100 {
+					b.Records = append(b.Records, store.Record{Event: decnet.Event{Time: time.Now(), Decky: "d", Service: "s", Type: "old"}})
+				}
+				if _, err := f.db.Ingest(t.Context(), b); err != nil {
+					t.Fatal(err)
+				}
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			done := make(chan error, 1)
+			go func() { done <- hub.Run(ctx) }()
+			var once sync.Once
+			stop := func() {
+				once.Do(func() {
+					cancel()
+					if err := <-done; err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			t.Cleanup(stop)
+			v := f.watch(t, "/stream?lastEventId=1", f.view, "")
+			<-db.reached
+			c.meanwhile(t, f, stop)
+			close(db.open)
+			text := v.rest()
+			if n := strings.Count(text, `"event_type":"old"`); n > 200 || !strings.HasSuffix(text, c.told) {
+				t.Errorf("%d of 999 records, and then %q", n, text[max(0, len(text)-100):])
+			}
+		})
+	}
+}
+
+// TestStreamOverHTTP2 is for servers with TLS, where many streams share a connection.
+func TestStreamOverHTTP2(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, nil)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- f.hub.Run(ctx) }()
+	secure := httptest.NewUnstartedServer(f.Config.Handler)
+	secure.EnableHTTP2 = true
+	secure.StartTLS()
+	t.Cleanup(secure.Close)
+	var streams []*viewer
+	for range 3 {
+		req, err := http.NewRequestWithContext(t.Context(), "GET", secure.URL+"/api/v1/stream", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Bearer "+f.view)
+		resp, err := secure.Client().Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { resp.Body.Close() })
+		if resp.ProtoMajor != 2 || resp.StatusCode != 200 {
+			t.Fatalf("%s %s", resp.Proto, resp.Status)
+		}
+		lines := bufio.NewScanner(resp.Body)
+		lines.Buffer(nil, 1<<20)
+		v := &viewer{t: t, resp: resp, lines: lines}
+		v.ready()
+		streams = append(streams, v)
+	}
+	f.ingest(t, "decky-01", "ssh", "one")
+	for _, v := range streams {
+		if got := v.types(1); got[0] != "one" {
+			t.Errorf("%v", got)
+		}
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	for _, v := range streams {
+		if text := v.rest(); !strings.HasSuffix(text, toldOfTheEnd) {
+			t.Errorf("the stream ended with %q", text)
+		}
+	}
+}
+
+// TestStreamBehindAHandlerThatHidesFlushing: whoever runs the server is told why streams end.
+func TestStreamBehindAHandlerThatHidesFlushing(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	f := newFixture(t, func(c *api.Config) { c.Log = slog.New(slog.NewTextHandler(&log, nil)) })
+	f.runHub(t)
+	inner := f.Config.Handler
+	f.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		inner.ServeHTTP(struct{ http.ResponseWriter }{w}, r)
+	})
+	if text := f.watch(t, "/stream", f.view, "").rest(); !strings.HasPrefix(text, ": keepalive\n") {
+		t.Errorf("%q", text)
+	}
+	f.Close() // the handler has ended
+	if !strings.Contains(log.String(), "hides that the http.ResponseWriter can flush") {
+		t.Errorf("the log does not say why: %s", log.String())
+	}
+}
+
+func TestStreamOfAHubThatHasEnded(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, nil)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := f.hub.Run(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if text := f.watch(t, "/stream", f.view, "").rest(); !strings.HasSuffix(text, toldOfTheEnd) {
+		t.Errorf("%q", text)
+	}
+	if n := f.hub.Streams(); n != 0 {
+		t.Errorf("%d streams", n)
+	}
+}
+
+// TestMaxOutput ends streams after a number of events, in developer mode.
+func TestMaxOutput(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, func(c *api.Config) { c.Developer = true })
+	f.runHub(t)
+	f.ingest(t, "decky-01", "ssh", "one")
+	f.ingest(t, "decky-01", "ssh", "two")
+	for query, want := range map[string]string{
+		"maxOutput=1": "stats", "maxOutput=2": "stats histogram", "maxOutput=3&lastEventId=1": "stats histogram logs",
+	} {
+		text := f.watch(t, "/stream?"+query, f.view, "").rest()
+		var got []string
+		for line := range strings.Lines(text) {
+			if data, ok := strings.CutPrefix(line, "data: "); ok {
+				var m message
+				if err := json.Unmarshal([]byte(data), &m); err != nil {
+					t.Fatal(err)
+				}
+				got = append(got, m.Type)
+			}
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("%s: %q", query, got)
+		}
+	}
+	live := f.watch(t, "/stream?maxOutput=3", f.view, "")
+	live.ready()
+	f.ingest(t, "decky-01", "ssh", "three")
+	if text := live.rest(); strings.Count(text, "event: ") != 1 {
+		t.Errorf("the third event, and what follows, is %q", text)
+	}
+	for _, query := range []string{"maxOutput=x", "maxOutput=-1", "maxOutput=2147483648"} {
+		if v := f.watch(t, "/stream?"+query, f.view, ""); v.resp.StatusCode != 422 {
+			t.Errorf("%s: %d", query, v.resp.StatusCode)
+		}
+	}
+	zero := f.watch(t, "/stream?maxOutput=0", f.view, "")
+	zero.ready()
+	if _, _, body := f.do(t, "", "GET", "/openapi.json", ""); !strings.Contains(string(body), "maxOutput") {
+		t.Error("the document does not tell of maxOutput")
+	}
+
+	// Outside of developer mode it is a parameter like any that nobody knows.
+	usual := newFixture(t, nil)
+	usual.runHub(t)
+	for _, query := range []string{"maxOutput=1", "maxOutput=x", "unknown=1"} {
+		v := usual.watch(t, "/stream?"+query, usual.view, "")
+		v.ready()
+		usual.ingest(t, "decky-01", "ssh", "one")
+		v.types(1)
 	}
 }
 

@@ -29,7 +29,7 @@ func newUserRow(u store.User) userRow {
 
 type newUserRequest struct {
 	Username string `json:"username" min:"1" max:"64" doc:"printable"`
-	Password string `json:"password" min:"8" max:"72"`
+	Password string `json:"password" min:"8" max:"72" unit:"bytes" doc:"8 to 72 bytes of UTF-8"`
 	Role     string `json:"role,omitempty" enum:"admin,viewer" doc:"viewer when absent"`
 }
 
@@ -120,7 +120,7 @@ func (s *server) setRole(w http.ResponseWriter, r *http.Request) error {
 }
 
 type resetRequest struct {
-	New string `json:"new_password" min:"8" max:"72"`
+	New string `json:"new_password" min:"8" max:"72" unit:"bytes" doc:"8 to 72 bytes of UTF-8"`
 }
 
 func (s *server) resetPassword(w http.ResponseWriter, r *http.Request) error {

@@ -1,12 +1,15 @@
 package api_test
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/decnet/decnet/api"
 	"github.com/decnet/decnet/store"
@@ -105,6 +108,10 @@ func TestUserLimits(t *testing.T) {
 		{"POST", "/config/users", `{"username":"","password":"long enough"}`, 422},
 		{"POST", "/config/users", `{"username":"` + strings.Repeat("x", 65) + `","password":"long enough"}`, 422},
 		{"POST", "/config/users", `{"username":"` + strings.Repeat("x", 64) + `","password":"` + strings.Repeat("p", 72) + `"}`, 200},
+		{"POST", "/config/users", `{"username":"` + strings.Repeat("語", 64) + `","password":"long enough"}`, 200},
+		{"POST", "/config/users", `{"username":"` + strings.Repeat("語", 65) + `","password":"long enough"}`, 422},
+		{"POST", "/config/users", `{"username":"a","password":"` + strings.Repeat("語", 25) + `"}`, 422}, // of 75 bytes
+		{"POST", "/config/users", `{"username":"b","password":"` + strings.Repeat("語", 24) + `"}`, 200},
 		{"POST", "/config/users", `{"username":"a\nb","password":"long enough"}`, 422},
 		{"POST", "/config/users", `{"username":"a","password":"short"}`, 422},
 		{"POST", "/config/users", `{"username":"a","password":"` + strings.Repeat("x", 73) + `"}`, 422},
@@ -191,6 +198,23 @@ func TestReinitIsForDevelopers(t *testing.T) {
 	if got := get[logPage](t, f, f.view, "/logs"); got.Total != 1 || got.Data[0].ID != 3 {
 		t.Errorf("%+v", got)
 	}
+}
+
+// halfPurged is a store that fails in the middle of a purge.
+type halfPurged struct{ store.Repository }
+
+func (halfPurged) Purge(context.Context, time.Time) (store.Purged, error) {
+	return store.Purged{Records: 500, Attackers: 2}, errors.New("store: the disk is full")
+}
+
+func TestReinitThatFailsIsReported(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, func(c *api.Config) {
+		c.Developer, c.Store = true, halfPurged{c.Store.(store.Repository)}
+	})
+	f.audit.take()
+	expect[reply](t, f, f.admin, "DELETE", "/config/reinit", "", 500)
+	f.audit.expect(t, "reinit_failed", map[string]string{"operator": "boss", "deleted_logs": "500", "deleted_attackers": "2"})
 }
 
 func TestLoginsAreReported(t *testing.T) {

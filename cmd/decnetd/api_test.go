@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"encoding/json"
 	"io"
 	"maps"
@@ -134,6 +135,45 @@ func TestUpChangesThroughTheAPI(t *testing.T) {
 	attackers, err := db.Attackers(t.Context(), store.AttackerFilter{})
 	if err != nil || len(attackers) != 1 || strings.Contains(strings.Join(attackers[0].Services, ","), "audit") || len(attackers[0].Deckies) != 2 {
 		t.Errorf("attackers: %+v, %v", attackers, err)
+	}
+}
+
+// TestUpEndsStreams stops a daemon that somebody watches: the stream says that it ends, and
+// does not delay the end.
+func TestUpEndsStreams(t *testing.T) {
+	t.Parallel()
+	d := start(t, filepath.Join(t.TempDir(), "data"), environment{"DECNET_ADMIN_PASSWORD": "the first password"},
+		"--deckies", "1", "--services", "redis", "--base-ip", "127.0.84.1")
+	c := apiClient{base: regexp.MustCompile(`http://\S+/api/v1`).FindString(d.out.String())}
+	c.login(t, "admin", "the first password")
+	if status, text := c.ask(t, "POST", "/auth/change-password", `{"old_password":"the first password","new_password":"the second password"}`); status != http.StatusOK {
+		t.Fatalf("%d %s", status, text)
+	}
+	c.login(t, "admin", "the second password")
+	var streams []*bufio.Reader
+	for range 20 {
+		req, err := http.NewRequestWithContext(t.Context(), "GET", c.base+"/stream", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Bearer "+c.token)
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		stream := bufio.NewReader(resp.Body)
+		if line, err := stream.ReadString('\n'); err != nil || line != ": keepalive\n" {
+			t.Fatalf("%d %q %v", resp.StatusCode, line, err)
+		}
+		streams = append(streams, stream)
+	}
+	d.stop(t)
+	for _, stream := range streams {
+		text, err := io.ReadAll(stream)
+		if err != nil || !strings.HasSuffix(string(text), "data: {\"type\":\"error\",\"message\":\"Stream interrupted\"}\n\n") {
+			t.Errorf("the stream ended with %q, %v", text, err)
+		}
 	}
 }
 

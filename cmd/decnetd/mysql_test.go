@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -72,11 +73,52 @@ func TestMySQL(t *testing.T) {
 		t.Errorf("accounts: %s", list)
 	}
 
+	startsLater(t, server)
+
 	refused(t, decnetd(t, "", "db", "reset", "--db", named), exitUsage, "confirm with --yes", place)
 	if out := run("db reset --yes --data " + data); !strings.HasPrefix(out, place) || !strings.HasSuffix(out, "is empty\n") {
 		t.Errorf("reset prints %q", out)
 	}
 	if list := run("user list --json"); list != "[]\n" {
 		t.Errorf("accounts after the reset: %s", list)
+	}
+}
+
+// startsLater opens a database whose server can be reached at the last try, at none, and one
+// that another try would not open.
+func startsLater(t *testing.T, server *mysqltest.Server) {
+	t.Helper()
+	socket := filepath.Join(t.TempDir(), "socket")
+	for _, c := range []struct {
+		name, named, says string
+		there             int // at which try the server is
+		tries             int
+	}{
+		{"late", "mysql:ada:p@ss/word@unix(" + socket + ")/decnet", "", 5, 5},
+		{"never", "mysql:ada:p@ss/word@unix(" + socket + ")/decnet", "cannot be reached", 6, 5},
+		{"wrong password", "mysql:ada:other@unix(" + socket + ")/decnet", "refuses the user", 1, 1},
+	} {
+		src, err := dsn.Parse(c.named)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tries := 0
+		db, err := patiently(t.Context(), func(ctx context.Context) (store.Repository, error) {
+			if tries++; tries == c.there {
+				if err := os.Symlink(server.Socket, socket); err != nil {
+					t.Error(err)
+				}
+			}
+			return src.Open(ctx)
+		})
+		if err == nil {
+			err = db.Close()
+		}
+		if (err == nil) != (c.says == "") || err != nil && !strings.Contains(err.Error(), c.says) || tries != c.tries {
+			t.Errorf("%s: %d tries, %v", c.name, tries, err)
+		}
+		if err := os.Remove(socket); err != nil && !errors.Is(err, os.ErrNotExist) {
+			t.Fatal(err)
+		}
 	}
 }

@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -43,7 +45,7 @@ func (s *state) alone(ctx context.Context, command string, roles []string, show 
 	if err != nil {
 		return err
 	}
-	db, err := src.Open(ctx)
+	db, err := patiently(ctx, src.Open)
 	if err != nil {
 		return err
 	}
@@ -64,6 +66,28 @@ func (s *state) alone(ctx context.Context, command string, roles []string, show 
 		return fmt.Errorf("database %s: %w", place, err)
 	}
 	return err
+}
+
+// A server of a database that starts together with this process may answer a little later.
+const (
+	openTries = 5
+	openPause = 500 * time.Millisecond
+)
+
+// patiently opens a database, and tries again while its server cannot be reached.
+func patiently(ctx context.Context, open func(context.Context) (store.Repository, error)) (store.Repository, error) {
+	for try := 1; ; try++ {
+		db, err := open(ctx)
+		var network *net.OpError
+		if !errors.As(err, &network) || try == openTries {
+			return db, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(openPause):
+		}
+	}
 }
 
 // whileOurs calls f, and closes the database when a lease was lost, so that what still runs

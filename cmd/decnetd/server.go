@@ -9,6 +9,7 @@ import (
 	"net/http/pprof"
 	"net/netip"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -28,7 +29,7 @@ const serverEnv = "" +
 	"  DECNET_JWT_SECRET     signs log-ins, at least 32 bytes; otherwise generated and kept in the data directory\n" +
 	"  DECNET_CORS_ORIGINS   origins of browsers that may call the API, separated by commas\n" +
 	"  DECNET_TRUSTED_PROXIES  networks of reverse proxies, like --trusted-proxies\n" +
-	"  DECNET_DEVELOPER      true: everybody may read /api/v1/openapi.json, and administrators may delete all that was collected\n" +
+	"  DECNET_DEVELOPER      true: everybody may read /api/v1/docs and openapi.json, and administrators may delete all that was collected\n" +
 	"  DECNET_PPROF          true: administrators may profile the process below /api/v1/debug/pprof/\n" +
 	"  DECNET_KEEP, DECNET_KEEP_SIZE  how long and how much to keep, like --keep and --keep-size"
 
@@ -73,11 +74,24 @@ func (a *assembly) listen(ctx context.Context, f serverFlags) (err error) {
 	return nil
 }
 
+// enoughFiles is how many files a process that serves the API should be able to have open:
+// every stream and every connection to a decky is one.
+const enoughFiles = 4096
+
+// warnOfFewFiles looks at the limit after Go has raised it as far as it may.
+func (a *assembly) warnOfFewFiles() {
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err == nil && limit.Cur < enoughFiles {
+		a.log.Warn("few files may be open at once, so that streams and connections can fail: raise the limit (ulimit -n)", "limit", limit.Cur, "enough", enoughFiles)
+	}
+}
+
 // newServer makes what answers at the listener: the API, with what the environment says of it.
 func (a *assembly) newServer(f serverFlags, cfg api.Config, env func(string) string) (err error) {
 	if cfg.Proxies, err = f.trusted(); err != nil {
 		return err
 	}
+	a.warnOfFewFiles()
 	cfg.Store, cfg.Hub, cfg.Health, cfg.Jobs, cfg.Log = a.db, a.hub, a.health, a.jobs, a.log
 	cfg.Origins, cfg.Developer, cfg.Profiling = list(env("DECNET_CORS_ORIGINS")), env("DECNET_DEVELOPER") == "true", profiling(env)
 	handler, err := api.New(cfg)

@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -108,8 +109,8 @@ func newUser(env func(string) string) *cobra.Command {
 
 // checkUsername holds for the names of accounts that this program makes.
 func checkUsername(name string) error {
-	if name == "" || len(name) > 64 || !services.Printable(name) {
-		return errors.New("the name of a user has 1 to 64 bytes, all of them printable")
+	if name == "" || utf8.RuneCountInString(name) > 64 || !services.Printable(name) {
+		return errors.New("the name of a user has 1 to 64 characters, all of them printable")
 	}
 	return nil
 }

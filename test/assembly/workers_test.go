@@ -131,3 +131,20 @@ func refused(t *testing.T, args ...string) string {
 	}
 	return string(said)
 }
+
+// TestFewOpenFilesAreToldOf starts the API where few files may be open at once, and where
+// enough may.
+func TestFewOpenFilesAreToldOf(t *testing.T) {
+	t.Parallel()
+	limited := filepath.Join(t.TempDir(), "decnetd")
+	if err := os.WriteFile(limited, []byte("#!/bin/sh\nulimit -n 1000\nexec '"+binaries.plain+"' \"$@\"\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for binary, few := range map[string]bool{limited: true, binaries.plain: false} {
+		d := daemontest.Worker(t, binary, "api", t.TempDir(), "--api", "127.0.0.1:0", "--engine", "unix:///nowhere.sock")
+		if said := d.Said(); strings.Contains(said, "few files may be open") != few || few && !strings.Contains(said, `limit="1000"`) {
+			t.Errorf("few files %v: %s", few, said)
+		}
+		d.Stop(t)
+	}
+}
