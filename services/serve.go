@@ -92,23 +92,45 @@ func (g *gate) serve(ctx context.Context, cancel func(), l net.Listener, h Handl
 }
 
 func (g *gate) admit(c *Conn) {
+	g.lim.Pool.enter(g)
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if len(g.conns) >= g.lim.Conns {
-		var idlest *Conn
-		for o := range g.conns {
-			if idlest == nil || o.active.Load() < idlest.active.Load() {
-				idlest = o
-			}
-		}
-		delete(g.conns, idlest)
-		idlest.Conn.Close()
+		g.closeIdlest()
 	}
 	g.conns[c] = struct{}{}
 }
 
+// evict closes the connection that has been silent longest.
+func (g *gate) evict() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.closeIdlest()
+}
+
+// closeIdlest is called with mu held.
+func (g *gate) closeIdlest() {
+	var idlest *Conn
+	for o := range g.conns {
+		if idlest == nil || o.active.Load() < idlest.active.Load() {
+			idlest = o
+		}
+	}
+	if idlest != nil {
+		delete(g.conns, idlest)
+		idlest.Conn.Close()
+	}
+}
+
+func (g *gate) size() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return len(g.conns)
+}
+
 func (g *gate) leave(c *Conn) {
-	c.Conn.Close()
+	defer c.Conn.Close()
+	defer g.lim.Pool.leave(g)
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	delete(g.conns, c)
