@@ -92,7 +92,8 @@ func (g *gate) serve(ctx context.Context, cancel func(), l net.Listener, h Handl
 }
 
 func (g *gate) admit(c *Conn) {
-	g.lim.Pool.enter(g)
+	c.pool = g.lim.Pool
+	c.pool.enter(g)
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if len(g.conns) >= g.lim.Conns {
@@ -117,9 +118,33 @@ func (g *gate) closeIdlest() {
 		}
 	}
 	if idlest != nil {
-		delete(g.conns, idlest)
-		idlest.Conn.Close()
+		g.close(idlest)
 	}
+}
+
+// close is called with mu held.
+func (g *gate) close(c *Conn) {
+	delete(g.conns, c)
+	c.Conn.Close()
+	c.pool.giveBack(c)
+}
+
+func (g *gate) drop(c *Conn) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.close(c)
+}
+
+// largest returns the connection that has received most.
+func (g *gate) largest() (most *Conn) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for c := range g.conns {
+		if most == nil || c.share.Load() > most.share.Load() {
+			most = c
+		}
+	}
+	return most
 }
 
 func (g *gate) size() int {
@@ -130,7 +155,8 @@ func (g *gate) size() int {
 
 func (g *gate) leave(c *Conn) {
 	defer c.Conn.Close()
-	defer g.lim.Pool.leave(g)
+	defer c.pool.giveBack(c)
+	defer c.pool.leave(g)
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	delete(g.conns, c)

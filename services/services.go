@@ -133,7 +133,7 @@ type Limits struct {
 	SessionSize int64         // bytes received in one session; 0: 1 MiB
 	Idle        time.Duration // longest wait for the peer to send, or to take what is sent; 0: 60 s
 	Total       time.Duration // longest session; 0: 10 min
-	Pool        *Pool         // bounds the connections of several services together; nil: nothing does
+	Pool        *Pool         // bounds what several services have open together; nil: nothing does
 }
 
 // Or returns l with its zero fields taken from d, and what is still zero from the

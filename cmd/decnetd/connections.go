@@ -16,6 +16,10 @@ const (
 	mostAPIConns = 4096
 )
 
+// potBytes is what open sessions may have received together: as long as a message is not
+// whole, a honeypot holds it in memory.
+const potBytes = 128 << 20
+
 func potConns() int { return min(mostPotConns, openFiles()/2) }
 func apiConns() int { return min(mostAPIConns, openFiles()/4) }
 
