@@ -3,8 +3,7 @@
 # make bench   the figures, as ratios to bare peers in the same run
 # make figures what stores of ten million records cost, on both databases (an hour and a half, 35 GB in KEEP)
 # make galera  the conformance suite of stores on a cluster of three nodes
-# make mysql   the tests of stores, of copies, of the API and of the daemon's databases on MySQL: on that of the
-#              installation in
+# make mysql   the tests of stores, of copies, of the API and of the daemon's databases on MySQL: on the installation in
 #              MYSQL_DIR (with bin/mysqld, as in a release's archive, or usr/sbin/mysqld), else on one from Debian sid
 # make ubuntu  the tests of real daemons on Ubuntu, from the mirror that UBUNTU_MIRROR names
 # make fuzz    every fuzz target for FUZZTIME

@@ -93,6 +93,7 @@ type server struct {
 	tokens   tokens
 	tickets  *tickets
 	logins   *loginLimits
+	turns    *turns
 	ping     pingCache
 	accounts changes
 	pace     pace
@@ -141,6 +142,7 @@ func newHandler(cfg Config, pace pace) (http.Handler, error) {
 		tokens:  tokens{secret: cfg.Secret, now: cfg.Now},
 		tickets: newTickets(cfg.Now),
 		logins:  newLoginLimits(cfg.Now),
+		turns:   &turns{users: make(map[string]*turn)},
 		pace:    pace,
 	}
 	routes := s.routes()

@@ -41,6 +41,7 @@ func (s *server) bounties(w http.ResponseWriter, r *http.Request) error {
 	if p.err != nil {
 		return p.err
 	}
+	f.Bytes = pageBytes
 	list, err := s.Store.Bounties(r.Context(), f)
 	if err != nil {
 		return err

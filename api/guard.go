@@ -55,6 +55,9 @@ type handler func(w http.ResponseWriter, r *http.Request) error
 // handle lets in whoever rt is for, and bounds the time that an answer takes.
 func (s *server) handle(rt route) http.Handler {
 	h := rt.handle
+	if !rt.lasts && rt.access != anybody {
+		h = s.inTurn(h)
+	}
 	switch rt.access {
 	case holder:
 		h = s.authenticated(h)
@@ -99,6 +102,11 @@ func (s *server) guard(next http.Handler) http.Handler {
 			id = rand.Text()
 		}
 		r = r.WithContext(context.WithValue(r.Context(), requestKey{}, id))
+		if len(r.TransferEncoding) > 0 {
+			// Whoever else has read this request may have taken its Content-Length for the end
+			// of its body: what follows is nobody's request (RFC 9112 section 6.1).
+			w.Header().Set("Connection", "close")
+		}
 		if r.ContentLength != 0 {
 			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(s.pace.body))
 		}

@@ -14,12 +14,14 @@ import (
 	"github.com/decnet/decnet/store"
 )
 
-// The hub reads hubBatch records at a time, a stream that catches up catchUpBatch. A stream
+// The hub reads hubBatch records at a time, a stream that catches up catchUpBatch, and either
+// of them fewer when they have batchBytes. A stream
 // that has hubQueue frames waiting, or more than hubBytes, is told so and ended: its client
 // comes back with Last-Event-ID and catches up from the store.
 const (
 	hubBatch     = 500
 	catchUpBatch = 100
+	batchBytes   = 1 << 20
 	hubQueue     = 256
 	hubBytes     = 8 << 20
 )
@@ -312,15 +314,23 @@ func (h *Hub) broadcastNew(ctx context.Context) bool {
 		}
 		h.broadcast(recordsFrame(records))
 		from = records[len(records)-1].ID
-		if len(records) < hubBatch {
+		if len(records) < hubBatch && rawBytes(records) < batchBytes {
 			return true // what was committed meanwhile wakes the hub again
 		}
 	}
 }
 
+// rawBytes is how much records hold as store.Filter.Bytes counts it.
+func rawBytes(records []store.Record) (n int) {
+	for i := range records {
+		n += len(records[i].Raw)
+	}
+	return n
+}
+
 // after selects the next batch of what f selects, behind the record id.
 func after(f store.Filter, id int64, batch int) store.Filter {
-	f.AfterID, f.Limit = id, batch
+	f.AfterID, f.Limit, f.Bytes = id, batch, batchBytes
 	if id == 0 {
 		f.AfterID = -1
 	}

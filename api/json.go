@@ -135,6 +135,9 @@ func decodeUpTo(w http.ResponseWriter, r *http.Request, size int64, v any) error
 	case err != nil:
 		return refuse(http.StatusBadRequest, "request body: not received whole")
 	}
+	if !utf8.Valid(body) { // encoding/json would take any two texts for the same that differ in such bytes
+		return refuse(http.StatusBadRequest, "request body: not UTF-8")
+	}
 	var keys map[string]json.RawMessage
 	if err := json.Unmarshal(body, &keys); err != nil || keys == nil {
 		return refuse(http.StatusBadRequest, "request body: not a JSON object")

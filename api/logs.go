@@ -50,19 +50,35 @@ func (s *server) logs(w http.ResponseWriter, r *http.Request) error {
 	if p.err != nil {
 		return p.err
 	}
-	one := f
-	one.Limit++ // tells whether there is a further page
-	records, err := s.Store.Records(r.Context(), one)
+	records, more, err := s.pageOfLogs(r.Context(), f)
 	if err != nil {
 		return err
 	}
-	more := len(records) > f.Limit
-	records = records[:min(len(records), f.Limit)]
 	total, err := s.totalLogs(r.Context(), f, len(records), more)
 	if err != nil {
 		return err
 	}
 	return respond(w, r, http.StatusOK, page[logRow]{total, f.Limit, f.Offset, logRows(records)})
+}
+
+// pageOfLogs returns what f selects, as much of it as a page may hold, and whether there is
+// more.
+func (s *server) pageOfLogs(ctx context.Context, f store.Filter) (records []store.Record, more bool, err error) {
+	one := f
+	one.Limit++ // tells whether there is a further page
+	one.Bytes = pageBytes
+	if records, err = s.Store.Records(ctx, one); err != nil || len(records) == 0 {
+		return nil, false, err
+	}
+	if len(records) > f.Limit {
+		return records[:f.Limit], true, nil
+	}
+	if rawBytes(records) < pageBytes {
+		return records, false, nil
+	}
+	f.Before, f.Offset, f.Limit = records[len(records)-1].Mark(), 0, 1
+	next, err := s.Store.Records(ctx, f)
+	return records, len(next) > 0, err
 }
 
 // mostCounted is how far records are counted that no kept figure tells of.

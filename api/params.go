@@ -14,6 +14,10 @@ import (
 	"github.com/decnet/decnet/store"
 )
 
+// pageBytes ends a page of what attackers sent: whoever sends much at a time fills no memory
+// of those who read it.
+const pageBytes = 4 << 20
+
 // kind is what the text of a parameter stands for.
 type kind int
 

@@ -55,6 +55,7 @@ func ok(v any) map[int]any { return map[int]any{http.StatusOK: v} }
 // The parameters of the queries.
 var (
 	limit        = parameter{name: "limit", kind: integer, min: 1, max: 1000, absent: 50, doc: "rows on a page"}
+	fullPage     = parameter{name: "limit", kind: integer, min: 1, max: 1000, absent: 50, doc: "rows on a page, which has fewer when they are large: it ends with the row that completes 4 MiB of what was sent to deckies, and the next begins behind that row"}
 	shortLimit   = parameter{name: "limit", kind: integer, min: 1, max: 200, absent: 50, doc: "rows on a page"}
 	offset       = parameter{name: "offset", kind: integer, max: 1<<31 - 1, doc: "rows to pass over"}
 	search       = parameter{name: "search", kind: text, max: 512, doc: fmt.Sprintf("at most %d tokens that must all match: decky:x, service:x, event:x, attacker:x, field:x or a part of the line", store.MaxTerms)}
@@ -95,11 +96,11 @@ func (s *server) routes() []route {
 			body: passwordRequest{}, gives: ok(message{}), fails: []int{tooMany}, handle: s.changePassword},
 
 		{method: "GET", path: "/logs", access: viewer, group: "events", title: "Events, newest first",
-			query: []parameter{limit, offset, beforeTime, beforeID, search, startTime, endTime}, gives: ok(page[logRow]{}), handle: s.logs},
+			query: []parameter{fullPage, offset, beforeTime, beforeID, search, startTime, endTime}, gives: ok(page[logRow]{}), handle: s.logs},
 		{method: "GET", path: "/logs/histogram", access: viewer, group: "events", title: "Number of events by time",
 			query: []parameter{search, startTime, endTime, interval}, gives: ok([]bar{}), handle: s.histogram},
 		{method: "GET", path: "/bounty", access: viewer, group: "events", title: "Credentials, fingerprints and artifacts, last seen first",
-			query: []parameter{limit, offset, bountyType, partOfBounty}, gives: ok(page[bountyRow]{}), handle: s.bounties},
+			query: []parameter{fullPage, offset, bountyType, partOfBounty}, gives: ok(page[bountyRow]{}), handle: s.bounties},
 		{method: "GET", path: "/stats", access: viewer, group: "events", title: "Totals",
 			gives: ok(totals{}), handle: s.stats},
 		{method: "POST", path: "/stream/ticket", access: viewer, group: "stream", title: "A ticket that opens one stream within a minute",

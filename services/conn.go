@@ -38,6 +38,8 @@ type Conn struct {
 	limit int64
 
 	received, sent atomic.Int64
+	pool           *Pool        // nil: none counts what is received
+	share          atomic.Int64 // bytes that pool has counted
 	active         atomic.Int64 // Unix nanoseconds of the last byte received
 
 	mu      sync.Mutex
@@ -90,6 +92,7 @@ func (c *Conn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	if n > 0 {
 		c.received.Add(int64(n))
+		c.pool.take(c, int64(n))
 		c.active.Store(time.Now().UnixNano())
 		c.keepOpening(p[:n])
 		c.lookForHello(p[:n])

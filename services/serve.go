@@ -92,23 +92,71 @@ func (g *gate) serve(ctx context.Context, cancel func(), l net.Listener, h Handl
 }
 
 func (g *gate) admit(c *Conn) {
+	c.pool = g.lim.Pool
+	c.pool.enter(g)
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if len(g.conns) >= g.lim.Conns {
-		var idlest *Conn
-		for o := range g.conns {
-			if idlest == nil || o.active.Load() < idlest.active.Load() {
-				idlest = o
-			}
-		}
-		delete(g.conns, idlest)
-		idlest.Conn.Close()
+		g.closeIdlest()
 	}
 	g.conns[c] = struct{}{}
 }
 
-func (g *gate) leave(c *Conn) {
+// evict closes the connection that has been silent longest.
+func (g *gate) evict() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.closeIdlest()
+}
+
+// closeIdlest is called with mu held.
+func (g *gate) closeIdlest() {
+	var idlest *Conn
+	for o := range g.conns {
+		if idlest == nil || o.active.Load() < idlest.active.Load() {
+			idlest = o
+		}
+	}
+	if idlest != nil {
+		g.close(idlest)
+	}
+}
+
+// close is called with mu held.
+func (g *gate) close(c *Conn) {
+	delete(g.conns, c)
 	c.Conn.Close()
+	c.pool.giveBack(c)
+}
+
+func (g *gate) drop(c *Conn) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.close(c)
+}
+
+// largest returns the connection that has received most.
+func (g *gate) largest() (most *Conn) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for c := range g.conns {
+		if most == nil || c.share.Load() > most.share.Load() {
+			most = c
+		}
+	}
+	return most
+}
+
+func (g *gate) size() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return len(g.conns)
+}
+
+func (g *gate) leave(c *Conn) {
+	defer c.Conn.Close()
+	defer c.pool.giveBack(c)
+	defer c.pool.leave(g)
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	delete(g.conns, c)

@@ -134,12 +134,13 @@ type Limits struct {
 	SessionSize int64         // bytes received in one session; 0: 1 MiB
 	Idle        time.Duration // longest wait for the peer to send, or to take what is sent; 0: 60 s
 	Total       time.Duration // longest session; 0: 10 min
+	Pool        *Pool         // bounds what several services have open together; nil: nothing does
 }
 
 // Or returns l with its zero fields taken from d, and what is still zero from the
 // defaults in the comments of Limits.
 func (l Limits) Or(d Limits) Limits {
-	return l.fill(d).fill(Limits{256, 8 << 10, 1 << 20, 60 * time.Second, 10 * time.Minute})
+	return l.fill(d).fill(Limits{Conns: 256, Line: 8 << 10, SessionSize: 1 << 20, Idle: 60 * time.Second, Total: 10 * time.Minute})
 }
 
 func (l Limits) fill(d Limits) Limits {
@@ -157,6 +158,9 @@ func (l Limits) fill(d Limits) Limits {
 	}
 	if l.Total == 0 {
 		l.Total = d.Total
+	}
+	if l.Pool == nil {
+		l.Pool = d.Pool
 	}
 	return l
 }

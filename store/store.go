@@ -74,6 +74,9 @@ type Filter struct {
 	Before Mark
 	Limit  int // 0: 50
 	Offset int // of what Before leaves
+	// Bytes, unless 0, ends a page of Records early: with the record with which their raw
+	// lines have as many bytes together.
+	Bytes int
 	// Most, unless 0, is where CountRecords stops when it has to look at the records one by
 	// one. What a store keeps figures of it may tell to the end.
 	Most int
@@ -132,6 +135,7 @@ type BountyFilter struct {
 	Before   Mark       // goes on after this place, which BountyMark gives; zero: at the first
 	Limit    int        // 0: 50
 	Offset   int        // of what Before leaves
+	Bytes    int        // unless 0: a page ends with the bounty with which the payloads have as many bytes together
 }
 
 // Bounties is the role of keeping what was extracted from events. Bounties are written
@@ -208,7 +212,8 @@ type Attackers interface {
 	Attackers(ctx context.Context, f AttackerFilter) ([]decnet.Attacker, error)
 	// CountAttackers ignores After, Limit and Offset.
 	CountAttackers(ctx context.Context, f AttackerFilter) (int, error)
-	// Attacker returns one profile with its fingerprints and without its commands;
+	// Attacker returns one profile with its fingerprints, of each kind the 32 that were new
+	// last, in the order in which they were, and without its commands;
 	// decnet.ErrNotFound when there is none.
 	Attacker(ctx context.Context, uuid string) (decnet.Attacker, error)
 	// Commands returns one page of an attacker's commands and their total number;

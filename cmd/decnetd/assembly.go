@@ -250,7 +250,7 @@ func (a *assembly) committed(int64) {
 
 // newRuntime makes the place where the deckies live.
 func (a *assembly) newRuntime(ctx context.Context, f *upFlags, sink decnet.Sink, files services.Artifacts, show *progress) error {
-	limits := services.Limits{Conns: f.maxConns}
+	limits := services.Limits{Conns: f.maxConns, Pool: &services.Pool{Conns: potConns(), Bytes: potBytes}}
 	switch f.runtime {
 	case runtimeLAN:
 		if err := checkOwner(f.data); err != nil {

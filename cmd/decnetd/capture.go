@@ -37,9 +37,7 @@ func newResults(out io.Writer, selected []string) (*results, error) {
 			return nil, &usageError{fmt.Errorf("--kinds: %q is not one of %s", k, strings.Join(kinds, ", "))}
 		}
 	}
-	e := json.NewEncoder(out)
-	e.SetEscapeHTML(false)
-	return &results{kinds: selected, out: e}, nil
+	return &results{kinds: selected, out: newEncoder(out)}, nil
 }
 
 func (r *results) print(f sniff.Result) {

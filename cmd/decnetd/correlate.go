@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -103,9 +102,7 @@ func parseEvent(line []byte) (decnet.Event, error) {
 func printTraversals(out io.Writer, engine *correlate.Engine, minDeckies int, format string) error {
 	switch format {
 	case "json":
-		e := json.NewEncoder(out)
-		e.SetEscapeHTML(false)
-		return e.Encode(engine.Report(minDeckies))
+		return newEncoder(out).Encode(engine.Report(minDeckies))
 	case "syslog":
 		now := time.Now()
 		for _, t := range engine.Traversals(minDeckies) {

@@ -115,7 +115,7 @@ func TestCorrelateShowsNoControlCharacters(t *testing.T) {
 		b.Write(rfc5424.AppendJSON(nil, &e, ""))
 		b.WriteByte('\n')
 	}
-	for _, format := range []string{"table", "syslog"} {
+	for _, format := range []string{"table", "syslog", "json"} {
 		out := succeed(t, b.String(), "correlate", "--format", format, "-")
 		if !strings.Contains(out, "192.0.2.9") || !harmless(out) {
 			t.Errorf("%s: %q", format, out)

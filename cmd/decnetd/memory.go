@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
 	"time"
@@ -28,13 +29,20 @@ func giveBackMemory(ctx context.Context) error {
 		case <-tick.C:
 			now := allocated()
 			if now-given > giveBackAbove && now-last < giveBackQuiet {
-				debug.FreeOSMemory()
+				giveBack()
 				given = allocated()
 				now = given
 			}
 			last = now
 		}
 	}
+}
+
+// giveBack gives free memory to the operating system, and what pools hold: those keep it over
+// one collection.
+func giveBack() {
+	runtime.GC()
+	debug.FreeOSMemory()
 }
 
 // allocated returns the bytes that were ever allocated.

@@ -2,9 +2,13 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"os"
 	"strconv"
+	"unicode"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
@@ -15,10 +19,44 @@ import (
 
 // printJSON writes one indented document.
 func printJSON(w io.Writer, v any) error {
-	e := json.NewEncoder(w)
+	e := newEncoder(w)
 	e.SetIndent("", "  ")
-	e.SetEscapeHTML(false)
 	return e.Encode(v)
+}
+
+// newEncoder writes JSON that a terminal shows as it is.
+func newEncoder(w io.Writer) *json.Encoder {
+	e := json.NewEncoder(escaping{w})
+	e.SetEscapeHTML(false)
+	return e
+}
+
+// escaping takes JSON text and escapes what encoding/json leaves to act on a terminal, such as
+// the controls beyond ASCII and the marks that turn the direction of writing. Each Write has
+// whole characters.
+type escaping struct{ to io.Writer }
+
+// Write writes all of text, or fails.
+func (e escaping) Write(text []byte) (int, error) {
+	if _, err := e.to.Write(appendEscaped(nil, string(text))); err != nil {
+		return 0, err
+	}
+	return len(text), nil
+}
+
+func appendEscaped(dst []byte, text string) []byte {
+	for _, r := range text {
+		switch {
+		case r == '\n' || unicode.IsPrint(r):
+			dst = utf8.AppendRune(dst, r)
+		case r > 0xffff:
+			high, low := utf16.EncodeRune(r)
+			dst = fmt.Appendf(dst, `\u%04x\u%04x`, high, low)
+		default:
+			dst = fmt.Appendf(dst, `\u%04x`, r)
+		}
+	}
+	return dst
 }
 
 // isTerminal reports whether w is a terminal that wants colour.

@@ -83,7 +83,7 @@ func (f finding) print(out io.Writer, target string, asJSON bool) error {
 		return printJSON(out, doc)
 	}
 	for _, r := range f.rows {
-		if _, err := fmt.Fprintf(out, "%-20s %s\n", r[0], r[1]); err != nil {
+		if _, err := fmt.Fprintf(out, "%-20s %s\n", r[0], plain(r[1])); err != nil {
 			return err
 		}
 	}

@@ -106,6 +106,7 @@ func (a *assembly) newServer(f serverFlags, cfg api.Config, env func(string) str
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          slog.NewLogLogger(a.log.Handler(), slog.LevelWarn),
 	}
+	bound(a.server, apiConns())
 	return nil
 }
 

@@ -32,6 +32,7 @@ var faults = map[string]string{
 	"offset ignored":            "Records/Pages",
 	"search ignored":            "Records/Search",
 	"mark ignored":              "Records/Marks",
+	"bytes ignored":             "Records/Bytes",
 	"cursor before the records": "Records/Atomic",
 	"deckies not told apart":    "Bounties/Repeat",
 	"sensors counted":           "Stats/Totals",
@@ -73,6 +74,8 @@ func (f faulty) Records(ctx context.Context, q store.Filter) ([]store.Record, er
 		q.AfterID = min(q.AfterID, -1)
 	case "mark ignored":
 		q.Before = store.Mark{}
+	case "bytes ignored":
+		q.Bytes = 0
 	case "offset ignored":
 		q.Offset = 0
 	case "search ignored":

@@ -150,6 +150,14 @@ func (r *Repo) CountAttackers(ctx context.Context, f store.AttackerFilter) (int,
 	return n, err
 }
 
+// maxFingerprints is how many fingerprints of a kind a profile shows: one who attacks makes
+// as many as he likes.
+const maxFingerprints = 32
+
+const newestFingerprints = "SELECT kind, value, raw FROM fingerprints WHERE id IN (SELECT id FROM (" +
+	"SELECT id, ROW_NUMBER() OVER (PARTITION BY kind ORDER BY id DESC) AS place FROM fingerprints WHERE attacker_id = ?" +
+	") AS placed WHERE place <= ?) ORDER BY id"
+
 // Attacker implements [store.Attackers].
 func (r *Repo) Attacker(ctx context.Context, uuid string) (decnet.Attacker, error) {
 	var a decnet.Attacker
@@ -166,7 +174,7 @@ func (r *Repo) Attacker(ctx context.Context, uuid string) (decnet.Attacker, erro
 			}
 			a.Fingerprints = append(a.Fingerprints, f)
 			return nil
-		}, "SELECT kind, value, raw FROM fingerprints WHERE attacker_id = ? ORDER BY id", id)
+		}, newestFingerprints, id, maxFingerprints)
 	})
 	if err != nil {
 		return decnet.Attacker{}, err
@@ -234,7 +242,7 @@ func (r *Repo) ArtifactRecords(ctx context.Context, uuid string) ([]store.Record
 		if err := tx.QueryRowContext(ctx, "SELECT address FROM attackers WHERE uuid = ?", uuid).Scan(&address); err != nil {
 			return err
 		}
-		return scanRecords(ctx, tx, &out, ArtifactsQuery, address, maxArtifacts)
+		return scanRecords(ctx, tx, &out, 0, ArtifactsQuery, address, maxArtifacts)
 	})
 	return out, err
 }

@@ -22,6 +22,7 @@ func (r *Repo) Bounties(ctx context.Context, f store.BountyFilter) ([]decnet.Bou
 	text, args := BountiesQuery(r.Dialect, f)
 	var out []decnet.Bounty
 	err = r.read(ctx, op, func(tx *sql.Tx) error {
+		size := 0
 		return query(ctx, tx, func(rows *sql.Rows) error {
 			var b decnet.Bounty
 			var first, last int64
@@ -31,6 +32,9 @@ func (r *Repo) Bounties(ctx context.Context, f store.BountyFilter) ([]decnet.Bou
 			}
 			b.Time, b.LastSeen, b.Attacker = timeOf(first), timeOf(last), addrOf(attacker)
 			out = append(out, b)
+			if size += len(b.Payload); f.Bytes > 0 && size >= f.Bytes {
+				return errEnough
+			}
 			return nil
 		}, text, args...)
 	})

@@ -48,7 +48,7 @@ func (r *Repo) Records(ctx context.Context, f store.Filter) ([]store.Record, err
 		if err != nil {
 			return err
 		}
-		return scanRecords(ctx, tx, &out, text, args...)
+		return scanRecords(ctx, tx, &out, f.Bytes, text, args...)
 	})
 	return out, err
 }
@@ -105,7 +105,9 @@ func recordConditions(d Dialect, f store.Filter) (*conditions, error) {
 	return c, nil
 }
 
-func scanRecords(ctx context.Context, tx *sql.Tx, out *[]store.Record, text string, args ...any) error {
+// scanRecords stops with the record with which the raw lines have most bytes; 0: never.
+func scanRecords(ctx context.Context, tx *sql.Tx, out *[]store.Record, most int, text string, args ...any) error {
+	size := 0
 	return query(ctx, tx, func(rows *sql.Rows) error {
 		var rec store.Record
 		var at int64
@@ -123,6 +125,9 @@ func scanRecords(ctx context.Context, tx *sql.Tx, out *[]store.Record, text stri
 		rec.Attacker = addrOf(attacker)
 		rec.Trace = decnet.Trace{TraceID: trace.String, SpanID: span.String}
 		*out = append(*out, rec)
+		if size += len(rec.Raw); most > 0 && size >= most {
+			return errEnough
+		}
 		return nil
 	}, text, args...)
 }

@@ -247,8 +247,14 @@ func query(ctx context.Context, tx *sql.Tx, scan func(*sql.Rows) error, text str
 	defer rows.Close()
 	for rows.Next() {
 		if err := scan(rows); err != nil {
+			if err == errEnough {
+				return nil
+			}
 			return err
 		}
 	}
 	return rows.Err()
 }
+
+// errEnough is what a scan gives that takes no more rows.
+var errEnough = errors.New("enough")
