@@ -7,7 +7,7 @@
 #              MYSQL_DIR (with bin/mysqld, as in a release's archive, or usr/sbin/mysqld), else on one from Debian sid
 # make ubuntu  the tests of real daemons on Ubuntu, from the mirror that UBUNTU_MIRROR names
 # make fuzz    every fuzz target for FUZZTIME
-# make lint    gofmt, go vet, staticcheck
+# make lint    gofmt, go vet, staticcheck, and whether all builds for arm64
 
 GO       ?= go
 FUZZTIME ?= 30s
@@ -59,4 +59,5 @@ lint:
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }
 	$(GO) vet ./...
 	$(GO) vet -tags ubuntu ./services/daemon
+	CGO_ENABLED=0 GOARCH=arm64 $(GO) build ./...
 	$(GO) tool staticcheck ./...

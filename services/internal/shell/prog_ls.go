@@ -464,7 +464,7 @@ func (l *lister) long(list []*info, dir string) {
 	var wi, wb, wl, wu, wg, ws int
 	for k, i := range list {
 		r := row{inode: strconv.FormatUint(i.node.ino, 10), blocks: strconv.FormatInt(i.stat.Blocks/2, 10), mode: modeString(i.mode),
-			links: strconv.FormatUint(i.stat.Nlink, 10), user: l.names.user(i.node.uid), group: l.names.group(i.node.gid),
+			links: strconv.FormatUint(uint64(i.stat.Nlink), 10), user: l.names.user(i.node.uid), group: l.names.group(i.node.gid),
 			size: strconv.FormatInt(i.size, 10), date: lsDate(i.mtime, now), name: l.label(i)}
 		if l.opts['n'] {
 			r.user, r.group = strconv.Itoa(int(i.node.uid)), strconv.Itoa(int(i.node.gid))

@@ -44,7 +44,7 @@ func progStat(c *call) int {
 			s := strings.NewReplacer("%n", name, "%s", strconv.FormatInt(i.size, 10), "%a", strconv.FormatUint(uint64(octal), 8), "%A", modeString(i.mode),
 				"%U", who.user(i.node.uid), "%G", who.group(i.node.gid), "%u", strconv.Itoa(int(i.node.uid)), "%g", strconv.Itoa(int(i.node.gid)), "%F", kind,
 				"%y", at, "%x", at, "%z", at, "%Y", strconv.FormatInt(i.mtime.Unix(), 10), "%X", strconv.FormatInt(i.mtime.Unix(), 10), "%i", strconv.FormatUint(i.node.ino, 10),
-				"%h", strconv.FormatUint(i.stat.Nlink, 10), "%b", strconv.FormatInt(i.stat.Blocks, 10), "%f", strconv.FormatUint(uint64(i.stat.Mode), 16), "%N", "'"+name+"'",
+				"%h", strconv.FormatUint(uint64(i.stat.Nlink), 10), "%b", strconv.FormatInt(i.stat.Blocks, 10), "%f", strconv.FormatUint(uint64(i.stat.Mode), 16), "%N", "'"+name+"'",
 				"%d", strconv.FormatUint(c.deviceOf(name), 10), "%D", strconv.FormatUint(c.deviceOf(name), 16)).Replace(format)
 			if has(opts, "--printf") {
 				s, _ = escapes(s, false)

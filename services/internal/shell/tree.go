@@ -463,8 +463,12 @@ func (sh *Shell) describe(name string, n *node) *info {
 	}
 	t := syscall.Timespec{Sec: i.mtime.Unix(), Nsec: int64(i.mtime.Nanosecond())}
 	i.stat = syscall.Stat_t{
-		Dev: sh.m.hw.device(), Ino: n.ino, Nlink: uint64(links), Mode: mode, Uid: n.uid, Gid: n.gid,
+		Dev: sh.m.hw.device(), Ino: n.ino, Mode: mode, Uid: n.uid, Gid: n.gid,
 		Size: i.size, Blksize: 4096, Blocks: (i.size + 4095) / 4096 * 8, Atim: t, Mtim: t, Ctim: t,
 	}
+	setLinks(&i.stat.Nlink, links)
 	return i
 }
+
+// setLinks sets a count whose size depends on the processor.
+func setLinks[T uint32 | uint64](to *T, links int32) { *to = T(links) }
