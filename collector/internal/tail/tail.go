@@ -292,45 +292,79 @@ func (t *Tail) checkStart() error {
 	return t.open()
 }
 
-// open opens the file of resume.
-func (t *Tail) open() error {
+// find calls choose with the rotated files, and again when the file was rotated meanwhile: then
+// it may have been missing both in the list and behind its path. A nil file is none.
+func (t *Tail) find(choose func(own []Rotated) *os.File) (*os.File, error) {
 	own, err := RotatedOf(t.path)
-	if err != nil {
-		if errors.Is(err, fs.ErrNotExist) {
-			return io.EOF
+	for err == nil {
+		f, before := choose(own), own
+		if own, err = RotatedOf(t.path); err == nil && lastSeq(own) == lastSeq(before) {
+			return f, nil
 		}
-		return fmt.Errorf("tail: %w", err)
-	}
-	if t.resume.Generation != "" {
-		paths := []string{t.path}
-		for _, r := range own {
-			paths = append(paths, r.Path)
-		}
-		for _, c := range foreign(t.path) {
-			paths = append(paths, c.path)
-		}
-		for _, path := range paths {
-			f, generation := openGeneration(path)
-			if f == nil {
-				continue
-			}
-			if info, err := f.Stat(); generation == t.resume.Generation && err == nil && info.Size() >= t.resume.Offset {
-				return t.use(f, t.resume.Offset)
-			}
+		if f != nil {
 			f.Close()
 		}
 	}
-	f, err := t.oldest(own, nil)
-	if f == nil {
-		if err == nil {
-			err = io.EOF
+	return nil, fmt.Errorf("tail: %w", err)
+}
+
+// lastSeq grows with every rotation.
+func lastSeq(own []Rotated) int {
+	if len(own) == 0 {
+		return -1
+	}
+	return own[len(own)-1].Seq
+}
+
+// open opens the file of resume.
+func (t *Tail) open() error {
+	offset := t.resume.Offset
+	gone := false
+	f, err := t.find(func(own []Rotated) *os.File {
+		f := t.resumed(own)
+		if gone = f == nil; gone {
+			f = t.oldest(own, nil)
 		}
+		return f
+	})
+	if errors.Is(err, fs.ErrNotExist) || err == nil && f == nil {
+		return io.EOF
+	}
+	if err != nil {
 		return err
 	}
-	if t.resume.Generation != "" {
-		t.opts.Log.Warn("the file that was being read is gone or cut short; what it still held is not read", "path", t.path, "offset", t.resume.Offset)
+	if gone {
+		if t.resume.Generation != "" {
+			t.opts.Log.Warn("the file that was being read is gone or cut short; what it still held is not read", "path", t.path, "offset", offset)
+		}
+		offset = 0
 	}
-	return t.use(f, 0)
+	return t.use(f, offset)
+}
+
+// resumed opens the file of resume; nil when it is not there, or shorter.
+func (t *Tail) resumed(own []Rotated) *os.File {
+	if t.resume.Generation == "" {
+		return nil
+	}
+	paths := []string{t.path}
+	for _, r := range own {
+		paths = append(paths, r.Path)
+	}
+	for _, c := range foreign(t.path) {
+		paths = append(paths, c.path)
+	}
+	for _, path := range paths {
+		f, generation := openGeneration(path)
+		if f == nil {
+			continue
+		}
+		if info, err := f.Stat(); generation == t.resume.Generation && err == nil && info.Size() >= t.resume.Offset {
+			return f
+		}
+		f.Close()
+	}
+	return nil
 }
 
 // successor opens the file that follows the present one; nil when there is none that has
@@ -339,20 +373,16 @@ func (t *Tail) successor() (*os.File, error) {
 	if info, err := os.Stat(t.path); err == nil && os.SameFile(info, t.info) {
 		return nil, nil
 	}
-	own, err := RotatedOf(t.path)
-	if err != nil {
-		return nil, fmt.Errorf("tail: %w", err)
-	}
 	// The present file may have been written to since it was opened.
 	if info, err := t.f.Stat(); err == nil {
 		t.info = info
 	}
-	return t.oldest(own, t.info)
+	return t.find(func(own []Rotated) *os.File { return t.oldest(own, t.info) })
 }
 
 // oldest opens the first file, in the order of writing, that comes after one and that no
 // reader has finished. A nil after selects among the files of own and path.
-func (t *Tail) oldest(own []Rotated, after fs.FileInfo) (*os.File, error) {
+func (t *Tail) oldest(own []Rotated, after fs.FileInfo) *os.File {
 	var paths []string
 	for _, r := range own {
 		if !r.Done {
@@ -373,11 +403,11 @@ func (t *Tail) oldest(own []Rotated, after fs.FileInfo) (*os.File, error) {
 		}
 		info, err := f.Stat()
 		if err == nil && generation != "" && (after == nil || !os.SameFile(info, after)) {
-			return f, nil
+			return f
 		}
 		f.Close()
 	}
-	return nil, nil
+	return nil
 }
 
 // openGeneration opens path; nil when that cannot be done now.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -266,6 +267,42 @@ func TestEveryLineOnce(t *testing.T) {
 			rt.Fatalf("read %q, want %q", got.String(), want.String())
 		}
 	})
+}
+
+// TestRestartBesideRotation: a reader that begins in the middle of a file goes on there, also
+// when the file is rotated at that moment.
+func TestRestartBesideRotation(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.json")
+	rotate := make(chan int)
+	defer close(rotate)
+	rotated := make(chan error)
+	go func() {
+		for i := range rotate {
+			for range i % 50 * 20 { // at one moment or another
+				runtime.Gosched()
+			}
+			rotated <- errors.Join(os.Rename(path, fmt.Sprintf("%s.%08d", path, i)), os.WriteFile(path, fmt.Appendf(nil, "%d first\n", i+1), 0o600))
+		}
+	}()
+	write(t, path, "0 first\n")
+	var pos tail.Position
+	for i := range 150 {
+		first := newReader(t, path, pos, tail.Options{Done: os.Remove})
+		first.want(fmt.Sprintf("%d first\n", i))
+		pos = first.pos
+		first.tail.Close()
+		write(t, path, fmt.Sprintf("%d second\n", i))
+		rotate <- i
+		again := tail.New(path, pos, tail.Options{})
+		b, err := again.Next()
+		if err != nil || string(b.Data) != fmt.Sprintf("%d second\n", i) {
+			t.Errorf("read %q, %v, want the second line of file %d", b.Data, err, i)
+		}
+		pos = tail.Position{Generation: b.Generation, Offset: b.To}
+		if err := errors.Join(<-rotated, again.Close()); err != nil || t.Failed() {
+			t.Fatal(err)
+		}
+	}
 }
 
 func TestWaitSeesAWrite(t *testing.T) {
