@@ -46,7 +46,7 @@ type assembly struct {
 	registry  *services.Registry
 	db        store.Repository
 	collector *collector.Collector
-	forwarder *forward.Forwarder // nil without a log target
+	target    logTarget          // nil without one
 	prober    *probe.Worker      // nil without --probe
 	sensors   decnet.Sink        // takes what sniffer and prober find out
 	others    decnet.Sink        // all but the collector
@@ -67,6 +67,13 @@ type assembly struct {
 	server    *http.Server
 	listener  net.Listener
 	log       *slog.Logger
+}
+
+// logTarget takes a copy of all events.
+type logTarget interface {
+	decnet.Sink
+	Run(context.Context) error
+	Status() (dropped uint64, err error)
 }
 
 // servingRuntime is a fleet.Runtime that serves its deckies while Run runs.
@@ -188,7 +195,13 @@ func (a *assembly) release() {
 
 // collect makes everything between a honeypot's event and the store.
 func (a *assembly) collect(ctx context.Context, f *upFlags, std streams) (decnet.Sink, func(), error) {
-	sinks, err := a.newCollector(f.data, f.logTarget)
+	if f.logTarget != "" {
+		var err error
+		if a.target, err = forward.New(f.logTarget, forward.Options{Log: a.log}); err != nil {
+			return nil, nil, err
+		}
+	}
+	sinks, err := a.newCollector(f.data)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -214,19 +227,15 @@ func (a *assembly) collect(ctx context.Context, f *upFlags, std streams) (decnet
 	return decnet.Tee(sinks...), done, nil
 }
 
-// newCollector makes what writes the spool, and the log target unless that is "". It returns
-// what takes events, the collector first.
-func (a *assembly) newCollector(data, target string) (sinks []decnet.Sink, err error) {
+// newCollector makes what writes the spool. It returns what takes events, the collector first.
+func (a *assembly) newCollector(data string) (sinks []decnet.Sink, err error) {
 	if a.collector, err = collector.New(filepath.Join(data, "decnet.log"), collector.Options{Log: a.log}); err != nil {
 		return nil, err
 	}
-	if target == "" {
+	if a.target == nil {
 		return []decnet.Sink{a.collector}, nil
 	}
-	if a.forwarder, err = forward.New(target, forward.Options{Log: a.log}); err != nil {
-		return nil, err
-	}
-	return []decnet.Sink{a.collector, a.forwarder}, nil
+	return []decnet.Sink{a.collector, a.target}, nil
 }
 
 // ingest makes what brings the spool into the store and keeps the store in its bounds.
@@ -328,8 +337,8 @@ func (a *assembly) stages() (list []stage) {
 	if a.prober != nil {
 		list = append(list, stage{name: "prober", run: a.prober.Run})
 	}
-	if a.forwarder != nil {
-		list = append(list, stage{name: "log target", run: a.forwarder.Run})
+	if a.target != nil {
+		list = append(list, stage{name: "log target", run: a.target.Run})
 	}
 	if a.capture != nil {
 		list = append(list, stage{name: "captured files", run: a.capture.Run})
@@ -434,8 +443,8 @@ func (a *assembly) health() (workers []api.Worker) {
 	if a.keeper != nil {
 		workers = append(workers, api.Worker{Name: "retention", Err: a.keeper.Err()})
 	}
-	if a.forwarder != nil {
-		_, err := a.forwarder.Status()
+	if a.target != nil {
+		_, err := a.target.Status()
 		workers = append(workers, api.Worker{Name: "log_target", Err: err})
 	}
 	return workers
