@@ -186,8 +186,8 @@ func (a *assembly) release() {
 	}
 	switch rt := a.runtime.(type) {
 	case nil:
-	case containers:
-		_ = rt.Close() // the deckies stay
+	case outlasting:
+		_ = rt.Close()
 	default:
 		_ = rt.Down(context.Background())
 	}
@@ -382,7 +382,11 @@ func (a *assembly) stages() (list []stage) {
 func (a *assembly) operator(m *deployment.Mutator) api.Operator {
 	return operator{a, api.NewOperator(a.db, a.deployed, m, a.registry, func(last decnet.Fleet) fleet.Options {
 		host, host6 := hostOn(last)
-		return fleet.Options{Host: host, Host6: host6, Now: time.Now}
+		opt := fleet.Options{Host: host, Host6: host6, Now: time.Now}
+		if _, ok := a.runtime.(outlasting); ok && (last.Mode == "" || last.Mode == fleet.ModeLocal) {
+			opt.Mode = fleet.ModeMACVLAN // the first fleet of containers
+		}
+		return opt
 	})}
 }
 
@@ -401,6 +405,30 @@ func (o operator) Deploy(ctx context.Context, plan func(decnet.Fleet) (decnet.Fl
 	return now, err
 }
 
+// Plan implements api.Operator. Where the document says that the fleet is on another network
+// than before, the addresses that this machine has there are those of no decky either.
+func (o operator) Plan(ini []byte, last decnet.Fleet) (decnet.Fleet, error) {
+	plan, err := o.Operator.Plan(ini, last)
+	if err != nil || plan.Interface == last.Interface && plan.Subnet == last.Subnet && plan.Subnet6 == last.Subnet6 {
+		return plan, err
+	}
+	last.Interface, last.Subnet, last.Subnet6 = plan.Interface, plan.Subnet, plan.Subnet6
+	return o.Operator.Plan(ini, last)
+}
+
+// Ready implements api.Readiness.
+func (o operator) Ready(ctx context.Context) error {
+	late, ok := o.a.runtime.(*lateEngine)
+	if !ok {
+		return nil
+	}
+	if _, err := late.found(); err != nil {
+		return err
+	}
+	_, err := inContainers(ctx, o.a.db)
+	return err
+}
+
 // sources are where lines come from that no sink of this process is given.
 func (a *assembly) sources() []collector.Source {
 	if a.logs == nil {
@@ -411,7 +439,7 @@ func (a *assembly) sources() []collector.Source {
 
 // health reports the parts that run.
 func (a *assembly) health() (workers []api.Worker) {
-	if a.runtime != nil {
+	if a.runtime != nil && a.hasFleet() {
 		workers = append(workers, api.Worker{Name: "fleet", Err: a.down()})
 	}
 	if a.collector != nil {
@@ -448,6 +476,17 @@ func (a *assembly) health() (workers []api.Worker) {
 		workers = append(workers, api.Worker{Name: "log_target", Err: err})
 	}
 	return workers
+}
+
+// hasFleet reports whether there is a fleet to tell of: deckies of ours, or an engine for some.
+func (a *assembly) hasFleet() bool {
+	late, ok := a.runtime.(*lateEngine)
+	if !ok {
+		return true
+	}
+	doc, err := inContainers(context.Background(), a.db)
+	_, missing := late.found()
+	return !errors.Is(err, errElsewhere) && (missing == nil || err != nil || len(doc.Deckies) > 0)
 }
 
 // down says which services of deckies are not up.

@@ -89,9 +89,10 @@ func (f *collectFlags) collect(ctx context.Context, std streams, db store.Reposi
 	if err != nil {
 		return err
 	}
-	a.capture = capture.New(awaited{log: a.log, dial: func() (*docker.Runtime, error) {
+	f.engine.wait = firstSign
+	a.capture = capture.New(awaited{&lateEngine{log: a.log, lacks: "files are not kept until there is an engine", dial: func() (*docker.Runtime, error) {
 		return f.engine.runtime(registry, fleetPlace{data: f.data}, false, nil, a.log)
-	}}, files, sink, capture.Options{Log: a.log})
+	}}}, files, sink, capture.Options{Log: a.log})
 	first := []stage{
 		{name: "mutations", run: func(ctx context.Context) error { return tellMutations(ctx, db, sink, a.log) }},
 		{name: "sniffer", run: func(ctx context.Context) error {

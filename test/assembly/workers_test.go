@@ -54,7 +54,7 @@ func TestWorkersApart(t *testing.T) {
 	if err := d.Call(t.Context(), "GET", "/health", nil, &health); err != nil || health.Status != "healthy" {
 		t.Errorf("health: %+v, %v", health, err)
 	}
-	if got, want := slices.Sorted(maps.Keys(health.Components)), []string{"audit_log", "database", "ingestion_worker", "live_stream"}; !slices.Equal(got, want) {
+	if got, want := slices.Sorted(maps.Keys(health.Components)), []string{"audit_log", "database", "ingestion_worker", "job_runner", "live_stream"}; !slices.Equal(got, want) {
 		t.Errorf("health tells of %q, want %q", got, want)
 	}
 	if err := d.Call(t.Context(), "POST", "/deckies/deploy", map[string]string{"ini_content": "[x]\nservices = ssh\n"}, nil); err == nil || !strings.Contains(err.Error(), "503") {
