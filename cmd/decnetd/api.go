@@ -111,13 +111,19 @@ func (f *apiFlags) serve(ctx context.Context, std streams, show *progress, db st
 // newAudit makes the spool of the events of this process, for the one of the deckies belongs
 // to the collector.
 func (a *assembly) newAudit(data string) (err error) {
-	base := filepath.Join(data, "audit.log")
-	if a.audit, err = collector.New(base, collector.Options{Log: a.log}); err != nil {
+	if a.audit, err = collector.New(auditLog(data), collector.Options{Log: a.log}); err != nil {
 		return err
 	}
-	a.audits = ingest.New(a.db, collector.Records(base), ingest.Options{Source: "audit", Log: a.log, OnCommit: a.committed})
+	a.ingestAudit(data)
 	return nil
 }
+
+// ingestAudit makes what brings that spool into the store.
+func (a *assembly) ingestAudit(data string) {
+	a.audits = ingest.New(a.db, collector.Records(auditLog(data)), ingest.Options{Source: "audit", Log: a.log, OnCommit: a.committed})
+}
+
+func auditLog(data string) string { return filepath.Join(data, "audit.log") }
 
 // operate makes what changes the fleet, where it is one of containers, once there is an engine.
 func (a *assembly) operate(ctx context.Context, f *apiFlags, show *progress) (err error) {

@@ -55,7 +55,7 @@ type assembly struct {
 	watcher   *watcher
 	ingester  *ingest.Ingester
 	audit     *collector.Collector // of what operators do, where another process has the spool
-	audits    *ingest.Ingester
+	audits    *ingest.Ingester     // of that, or of what another process has left of it
 	profiler  *profile.Profiler
 	keeper    *retention.Keeper // nil when everything is kept
 	hub       *api.Hub
@@ -224,6 +224,7 @@ func (a *assembly) collect(ctx context.Context, f *upFlags, std streams) (decnet
 	a.others = decnet.Tee(sinks[1:]...)
 	a.profiler = profile.New(a.db, profile.Options{Log: a.log})
 	a.ingest(f.data, f.retention)
+	a.ingestAudit(f.data) // which a decnetd api may have left
 	return decnet.Tee(sinks...), done, nil
 }
 
@@ -353,6 +354,11 @@ func (a *assembly) stages() (list []stage) {
 		list = append(list,
 			stage{name: "audit log", run: func(ctx context.Context) error { return a.audit.Run(ctx) }},
 			stage{name: "audit ingester", run: a.audits.Run, finish: a.audits.CatchUp})
+	} else if a.audits != nil {
+		list = append(list, stage{name: "audit ingester", run: func(ctx context.Context) error {
+			_ = a.audits.CatchUp(ctx) // what it does not manage is found again at the next start
+			return nil
+		}})
 	}
 	if a.ingester != nil {
 		list = append(list, stage{name: "ingester", run: a.ingester.Run, finish: a.ingester.CatchUp})
@@ -449,7 +455,11 @@ func (a *assembly) health() (workers []api.Worker) {
 		workers = append(workers, api.Worker{Name: "audit_log", Critical: true, Err: errors.Join(a.audit.Status().Err, a.audits.Status().Err)})
 	}
 	if a.ingester != nil {
-		workers = append(workers, api.Worker{Name: "ingestion_worker", Critical: true, Err: a.ingester.Status().Err})
+		err := a.ingester.Status().Err
+		if a.audit == nil && a.audits != nil {
+			err = errors.Join(err, a.audits.Status().Err)
+		}
+		workers = append(workers, api.Worker{Name: "ingestion_worker", Critical: true, Err: err})
 	}
 	if a.profiler != nil {
 		workers = append(workers, api.Worker{Name: "attacker_worker", Err: a.profiler.Err()})
