@@ -145,6 +145,7 @@ func deployRows(before, after decnet.Fleet) []deployRow {
 type deploying struct {
 	DryRun  bool          `json:"dry_run"`
 	Runtime string        `json:"runtime"`
+	Seed    string        `json:"seed,omitempty"` // with --dry-run, where it was made up for that
 	Deckies []deployRow   `json:"deckies"`
 	Steps   []docker.Step `json:"steps"` // with --dry-run
 }
@@ -176,7 +177,11 @@ func (d deploying) print(cmd *cobra.Command, asJSON bool) error {
 	}
 	fmt.Fprintln(out)
 	printTable(out, []string{"WOULD", "", "NAME", "WHY"}, rows)
-	return nil
+	if d.Seed == "" {
+		return nil
+	}
+	_, err := fmt.Fprintf(out, "\nThe seed was made up, and is not kept. For these deckies, and not others, deploy with\n--seed %s\n", d.Seed)
+	return err
 }
 
 func (f *deployFlags) deploy(cmd *cobra.Command) error {
@@ -221,6 +226,9 @@ func (f *deployFlags) deploy(cmd *cobra.Command) error {
 			result.Steps = []docker.Step{}
 		}
 		result.Deckies = deployRows(last.Fleet, plan)
+		if f.seed == "" && last.Seed == "" {
+			result.Seed = plan.Seed
+		}
 		return result.print(cmd, f.asJSON)
 	}
 	db, err := f.open(ctx)

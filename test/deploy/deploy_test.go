@@ -390,15 +390,24 @@ func TestLifeOfAFleet(t *testing.T) {
 	}
 
 	config := p.ini("redis", "http, ftp")
-	if out := p.succeed("deploy", "--config", config, "--dry-run"); !regexp.MustCompile(`(?m)^decoy-02 +10\.99\.0\.12 +\S+ +ftp, http +added$`).MatchString(out) ||
+	out := p.succeed("deploy", "--config", config, "--dry-run")
+	if !regexp.MustCompile(`(?m)^decoy-02 +10\.99\.0\.12 +\S+ +ftp, http +added$`).MatchString(out) ||
 		!strings.Contains(out, "create  container  decoy-02-http") {
 		t.Errorf("the dry run prints:\n%s", out)
 	}
 	if list := p.containers(); len(list) != 0 {
 		t.Errorf("a dry run made %v", list)
 	}
-	if out := p.succeed("deploy", "--config", config); !regexp.MustCompile(`(?m)^decoy-01 +10\.99\.0\.11 +\S+ +redis +added$`).MatchString(out) {
-		t.Errorf("deploy prints:\n%s", out)
+	seed := regexp.MustCompile(`(?m)^--seed ([0-9a-f]{64})$`).FindStringSubmatch(out)
+	if seed == nil || !strings.Contains(p.succeed("deploy", "--config", config, "--dry-run", "--json"), `"seed": "`) {
+		t.Fatalf("the dry run tells no seed:\n%s", out)
+	}
+	would, _, _ := strings.Cut(out, "\n\n")
+	if out := p.succeed("deploy", "--config", config, "--seed", seed[1]); out != would+"\n" || !regexp.MustCompile(`(?m)^decoy-01 +10\.99\.0\.11 +\S+ +redis +added$`).MatchString(out) {
+		t.Errorf("deploy prints:\n%s\nand the dry run:\n%s", out, would)
+	}
+	if out := p.succeed("deploy", "--config", config, "--dry-run"); strings.Contains(out, "--seed") {
+		t.Errorf("the dry run tells the seed that is kept:\n%s", out)
 	}
 	if list := p.containers(); !slices.Equal(list, []string{"decoy-01", "decoy-01-redis", "decoy-02", "decoy-02-ftp", "decoy-02-http"}) {
 		t.Errorf("containers %v", list)
