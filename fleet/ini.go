@@ -392,7 +392,7 @@ func (s *section) drafts() ([]draft, error) {
 			}
 			return nil
 		},
-		"nmap_os":   func(v string) (err error) { d.osFamily = v; _, err = Sysctls(v); return err },
+		"nmap_os": func(v string) (err error) { d.osFamily = v; _, err = Sysctls(v); return err },
 		"mutate_interval": func(v string) (err error) {
 			d.mutate, err = parseMinutes(v)
 			return err

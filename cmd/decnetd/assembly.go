@@ -10,7 +10,6 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"os"
 	"path/filepath"
 	"sort"
 	"strconv"
@@ -89,7 +88,7 @@ func (f *upFlags) run(ctx context.Context, std streams, env func(string) string)
 		return err
 	}
 	if f.config != "" {
-		if f.ini, err = os.ReadFile(f.config); err != nil {
+		if f.ini, err = readConfig(ctx, f.config, std.in); err != nil {
 			return fmt.Errorf("--config: %w", err)
 		}
 	}

@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -192,7 +191,7 @@ func (f *deployFlags) deploy(cmd *cobra.Command) error {
 	}
 	var ini []byte
 	if f.config != "" {
-		if ini, err = readConfig(cmd.InOrStdin(), f.config); err != nil {
+		if ini, err = readConfig(ctx, f.config, cmd.InOrStdin()); err != nil {
 			return fmt.Errorf("--config: %w", err)
 		}
 	}
@@ -305,10 +304,7 @@ func (f *deployFlags) wanted(registry *services.Registry, ini []byte, last decne
 			opt.Gateway = last.Gateway
 		}
 	}
-	source := f.config
-	if source == "-" {
-		source = "standard input"
-	}
+	source := configName(f.config)
 	if f.config != "" {
 		said, err := fleet.NetworkOf(ini)
 		if err != nil {
@@ -345,8 +341,11 @@ func (s *state) peek(ctx context.Context) (deployment.Document, error) {
 		return deployment.Document{}, err
 	}
 	if path, ok := src.Path(); ok {
-		if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+		switch _, err := os.Stat(path); {
+		case errors.Is(err, os.ErrNotExist):
 			return deployment.Document{}, nil
+		case err != nil && path == s.ownFile():
+			return deployment.Document{}, fmt.Errorf("data directory: %w (give another --data)", err)
 		}
 	}
 	db, err := src.Open(ctx)
