@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -13,6 +12,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // TestTheProcessEndsWell: by each signal that tells it to, and when nobody reads what it prints.
@@ -68,18 +68,20 @@ func TestTheProcessEndsWell(t *testing.T) {
 		}
 		ended := make(chan error, 1)
 		go func() { ended <- cmd.Wait() }()
-		for {
+		for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); {
+			_ = cmd.Process.Signal(os.Interrupt) // it may have ended
 			select {
 			case err := <-ended:
-				var exit *exec.ExitError
-				if !errors.As(err, &exit) {
+				if status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); !ok || status.Signal() != syscall.SIGINT {
 					t.Errorf("it ended with %v", err)
 				}
 				return
-			default:
-				_ = cmd.Process.Signal(os.Interrupt) // it may have ended
+			case <-time.After(20 * time.Millisecond):
 			}
 		}
+		t.Error("it does not end")
+		_ = cmd.Process.Kill()
+		<-ended
 	})
 	for name, args := range map[string][]string{
 		"up":          up("127.0.71.75"),
