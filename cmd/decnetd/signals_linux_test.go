@@ -62,8 +62,15 @@ func TestTheProcessEndsWell(t *testing.T) {
 		if err := syscall.Mkfifo(fifo, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		cmd := exec.Command(binary, "correlate", fifo)
+		cmd := exec.Command(binary, "correlate", writeFile(t, "letter", "dear friend\n"), fifo)
+		errs, err := cmd.StderrPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
 		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := errs.Read(make([]byte, 100)); err != nil { // that the first file is no log
 			t.Fatal(err)
 		}
 		ended := make(chan error, 1)
