@@ -27,8 +27,8 @@ func (s *server) deploy(w http.ResponseWriter, r *http.Request) error {
 	if err := decodeUpTo(w, r, maxDeploy, &req); err != nil {
 		return err
 	}
-	if s.Jobs == nil {
-		return errNoOperator()
+	if err := s.operable(r.Context()); err != nil {
+		return err
 	}
 	plan := func(ctx context.Context, last decnet.Fleet) (decnet.Fleet, error) {
 		return s.planned(ctx, req.INI, last)
@@ -94,8 +94,8 @@ func (s *server) deployed(r *http.Request) (name string, err error) {
 }
 
 func (s *server) mutate(w http.ResponseWriter, r *http.Request) error {
-	if s.Jobs == nil {
-		return errNoOperator()
+	if err := s.operable(r.Context()); err != nil {
+		return err
 	}
 	name, err := s.deployed(r)
 	if err != nil {
@@ -130,8 +130,8 @@ func (s *server) setInterval(w http.ResponseWriter, r *http.Request) error {
 		}
 		text = *req.Interval
 	}
-	if s.Jobs == nil {
-		return errNoOperator()
+	if err := s.operable(r.Context()); err != nil {
+		return err
 	}
 	name, err := s.deployed(r)
 	if err != nil {

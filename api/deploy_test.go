@@ -493,3 +493,35 @@ func TestWithoutAnOperatorNothingIsChanged(t *testing.T) {
 		t.Errorf("%v", rows)
 	}
 }
+
+// notReady is an operator that lacks something until it is closed.
+type notReady struct {
+	api.Operator
+	until chan struct{}
+}
+
+func (o notReady) Ready(context.Context) error {
+	select {
+	case <-o.until:
+		return nil
+	default:
+		return errors.New("no engine")
+	}
+}
+
+func TestNothingIsTakenOnThatNobodyIsReadyFor(t *testing.T) {
+	t.Parallel()
+	until := make(chan struct{})
+	f := newFixture(t, func(c *api.Config) {
+		c.Jobs = api.NewJobs(notReady{newOperator(t, c.Store.(store.Repository), new(deckies)), until}, c.Hub, nil, nil)
+	})
+	f.runHub(t)
+	for path, body := range map[string]string{"/deckies/deploy": ini("[web]\nservices = ssh\n"), "/deckies/web/mutate": ""} {
+		if got := expect[reply](t, f, f.admin, "POST", path, body, 503); got.Detail != "No fleet can be changed here" {
+			t.Errorf("%s: %+v", path, got)
+		}
+	}
+	expect[reply](t, f, f.admin, "PUT", "/deckies/web/mutate-interval", `{"mutate_interval":null}`, 503)
+	close(until)
+	expect[accepted](t, f, f.admin, "POST", "/deckies/deploy", ini("[web]\nservices = ssh\n"), 202)
+}

@@ -34,6 +34,12 @@ type Operator interface {
 	SetInterval(ctx context.Context, decky string, every time.Duration) error
 }
 
+// Readiness is an add-on interface of an Operator that cannot change the fleet at all times.
+type Readiness interface {
+	// Ready says why nothing can be changed at present; nil: it can. It answers at once.
+	Ready(ctx context.Context) error
+}
+
 // Bounds of the jobs that are remembered and of those that are not done.
 const (
 	jobsKept = 100
@@ -297,6 +303,17 @@ func accept(w http.ResponseWriter, r *http.Request, one *job) error {
 	up := strings.Repeat("../", strings.Count(r.URL.Path, "/")-1)
 	w.Header().Set("Location", up+"jobs/"+one.row.ID)
 	return respond(w, r, http.StatusAccepted, jobAnswer{"Accepted", one.row.ID})
+}
+
+// operable refuses what nobody can carry out at present.
+func (s *server) operable(ctx context.Context) error {
+	if s.Jobs == nil {
+		return errNoOperator()
+	}
+	if r, ok := s.Jobs.operator.(Readiness); ok && r.Ready(ctx) != nil {
+		return errNoOperator()
+	}
+	return nil
 }
 
 // errNoOperator is answered where nothing can be changed.

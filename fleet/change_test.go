@@ -157,7 +157,7 @@ func TestCompare(t *testing.T) {
 		"address":  func(d *decnet.Decky) { d.Addr = d.Addr.Next() },
 		"services": func(d *decnet.Decky) { d.Services = []string{"ssh"} },
 		"settings": func(d *decnet.Decky) { d.Config = nil },
-		"distro":   func(d *decnet.Decky) { d.Distro = "arch" },
+		"distro":   func(d *decnet.Decky) { d.Distro += "2" },
 		"OS":       func(d *decnet.Decky) { d.OSFamily = "bsd" },
 		"host":     func(d *decnet.Decky) { d.Hostname = "other" },
 		"seed":     func(d *decnet.Decky) { d.Seed = "other" },

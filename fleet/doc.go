@@ -8,7 +8,8 @@
 //
 // A plan is a [decnet.Fleet], the one document that describes a deployment. Everything
 // that is invented for a decky derives from the seed of the fleet and the name of the
-// decky: the same seed gives the same fleet, and a decky that is added changes no other.
+// decky: the same seed gives the same fleet, and a decky that is added, wherever in a document,
+// changes no other. Only the next free address goes by the place.
 //
 // # INI format
 //
@@ -31,6 +32,8 @@
 //	ip = 192.168.1.50
 //	# otherwise the one that such a machine makes of its MAC address, or at random
 //	ip6 = fd00:1::50
+//	# one of these, otherwise one of the archetype's, or of all
+//	distro = debian, ubuntu22
 //	# OS family, otherwise the archetype's
 //	nmap_os = linux
 //	mutate_interval = 30

@@ -53,8 +53,8 @@ greeting = 100% ready
 	_, err = fleet.FromINI(registry, []byte("[sensor]\nservices = echo\nip = 192.168.1.300\n"), fleet.Options{})
 	fmt.Println(err)
 	// Output:
-	// sensor-01 192.168.1.2 SRV-MONITOR-46 debian [echo] map[echo:map[greeting:100% ready]]
-	// sensor-02 192.168.1.3 SRV-STAGE-48 ubuntu22 [echo] map[echo:map[greeting:100% ready]]
+	// sensor-01 192.168.1.2 SRV-MONITOR-46 ubuntu20 [echo] map[echo:map[greeting:100% ready]]
+	// sensor-02 192.168.1.3 stage48.localdomain rocky9 [echo] map[echo:map[greeting:100% ready]]
 	// fleet: line 3: [sensor] ip: "192.168.1.300" is not an IP address: semantic
 }
 

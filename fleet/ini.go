@@ -284,7 +284,7 @@ func (doc *iniDocument) readDeckies(p *planner, customs map[string]Custom) ([]dr
 	var drafts []draft
 	byName := make(map[string][]int) // indexes of drafts by name and by group
 	for _, s := range deckies {
-		group, err := s.drafts(len(drafts))
+		group, err := s.drafts()
 		if err != nil {
 			return nil, err
 		}
@@ -368,12 +368,11 @@ func (d *draft) configure(service string, values map[string]string) {
 	maps.Copy(d.config[service], values)
 }
 
-// drafts reads the section of a decky or a group of deckies. The first is number ordinal
-// of the document.
-func (s *section) drafts(ordinal int) ([]draft, error) {
-	d := draft{name: s.name, at: s.at}
+// drafts reads the section of a decky or a group of deckies.
+func (s *section) drafts() ([]draft, error) {
+	d := draft{name: s.name, group: s.name, at: s.at}
 	amount := 1
-	err := s.apply([]string{"ip", "ip6", "services", "archetype", "nmap_os", "mutate_interval", "amount", "egress"}, map[string]func(string) error{
+	err := s.apply([]string{"ip", "ip6", "services", "archetype", "distro", "nmap_os", "mutate_interval", "amount", "egress"}, map[string]func(string) error{
 		"ip":  func(v string) (err error) { d.addr, err = parseAddr(v); return err },
 		"ip6": func(v string) (err error) { d.addr6, err = parseAddr6(v); return err },
 		"services": func(v string) error {
@@ -383,7 +382,18 @@ func (s *section) drafts(ordinal int) ([]draft, error) {
 			return nil
 		},
 		"archetype": func(v string) (err error) { d.archetype = v; _, err = ArchetypeOf(v); return err },
-		"nmap_os":   func(v string) (err error) { d.osFamily = v; _, err = Sysctls(v); return err },
+		"distro": func(v string) error {
+			if d.distros = splitList(v); len(d.distros) == 0 {
+				return fmt.Errorf("%q names no distribution: %w", v, decnet.ErrSemantic)
+			}
+			for _, slug := range d.distros {
+				if _, err := DistroOf(slug); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+		"nmap_os": func(v string) (err error) { d.osFamily = v; _, err = Sysctls(v); return err },
 		"mutate_interval": func(v string) (err error) {
 			d.mutate, err = parseMinutes(v)
 			return err
@@ -408,7 +418,6 @@ func (s *section) drafts(ordinal int) ([]draft, error) {
 	}
 	d.random = d.archetype == "" && len(d.services) == 0
 	if amount == 1 {
-		d.ordinal = ordinal
 		return []draft{d}, nil
 	}
 	for _, key := range []string{"ip", "ip6"} {
@@ -420,7 +429,7 @@ func (s *section) drafts(ordinal int) ([]draft, error) {
 	for i := range group {
 		group[i] = d
 		group[i].name = fmt.Sprintf("%s-%02d", s.name, i+1)
-		group[i].ordinal = ordinal + i
+		group[i].ordinal = i
 		if err := CheckName(group[i].name); err != nil {
 			return nil, d.fault("", err)
 		}

@@ -61,11 +61,11 @@ func TestINIDescribesAFleet(t *testing.T) {
 	}
 	farm := []string{"redis", "ssh"}
 	want := []brief{
-		{"web", "10.1.0.50", "debian", "windows", []string{"ftp", "http"},
+		{"web", "10.1.0.50", "ubuntu20", "windows", []string{"ftp", "http"},
 			map[string]map[string]string{"http": {"banner": "100% # not a comment\nsecond line"}}, 15 * time.Minute},
-		{"farm-01", "10.1.0.3", "ubuntu22", "linux", farm, map[string]map[string]string{"redis": {"count": "3", "banner": "b"}}, 0},
-		{"farm-02", "10.1.0.4", "ubuntu20", "linux", farm, map[string]map[string]string{"redis": {"count": "4", "banner": "b"}}, 0},
-		{"farm-03", "10.1.0.5", "rocky9", "linux", farm, map[string]map[string]string{"redis": {"count": "3", "banner": "b"}}, 0},
+		{"farm-01", "10.1.0.3", "arch", "linux", farm, map[string]map[string]string{"redis": {"count": "3", "banner": "b"}}, 0},
+		{"farm-02", "10.1.0.4", "debian", "linux", farm, map[string]map[string]string{"redis": {"count": "4", "banner": "b"}}, 0},
+		{"farm-03", "10.1.0.5", "ubuntu22", "linux", farm, map[string]map[string]string{"redis": {"count": "3", "banner": "b"}}, 0},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -119,7 +119,9 @@ func TestINIErrorsNameThePlaceAndWhatIsAccepted(t *testing.T) {
 		{"general misspelt", "[General]\n[a]\n", decnet.ErrSemantic, []string{"line 1", "[general]"}},
 		{"log target without port", "[general]\nlog_target = siem:65536\n", decnet.ErrSemantic, []string{"line 2", "[general] log_target", "HOST:PORT"}},
 		{"unknown general key", "[general]\nsubnet = 10.0.0.0/8\n", decnet.ErrSemantic, []string{"line 2", "[general] subnet", "net, gw, net6, gw6, interface, mutate_interval, log_target"}},
-		{"unknown decky key", "[a]\nport = 22\n", decnet.ErrSemantic, []string{"line 2", "[a] port", "ip, ip6, services, archetype, nmap_os, mutate_interval, amount"}},
+		{"unknown decky key", "[a]\nport = 22\n", decnet.ErrSemantic, []string{"line 2", "[a] port", "ip, ip6, services, archetype, distro, nmap_os, mutate_interval, amount"}},
+		{"unknown distribution", "[a]\ndistro = debian, plan9\n", decnet.ErrSemantic, []string{"line 2", "[a] distro", "plan9", "debian, ubuntu22"}},
+		{"no distribution", "[a]\ndistro = ,\n", decnet.ErrSemantic, []string{"line 2", "[a] distro", "names no distribution"}},
 		{"unknown custom key", "[custom-x]\nimage = y\n", decnet.ErrSemantic, []string{"line 2", "[custom-x] image", "binary, exec, ports"}},
 		{"missing value", "[a]\nip =\n", decnet.ErrSemantic, []string{"line 2", "[a] ip", "missing"}},
 		{"bad subnet", "[general]\nnet = 10.0.0.0\n", decnet.ErrSemantic, []string{"line 2", "[general] net", "192.168.1.0/24"}},

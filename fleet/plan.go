@@ -65,7 +65,8 @@ type Options struct {
 // draft is a decky that is asked for, before the plan fills in the rest.
 type draft struct {
 	name      string
-	ordinal   int // among the deckies of the document, for cycling through distributions
+	group     string // section that it is of; "": of no document
+	ordinal   int    // in its group, for cycling through distributions
 	addr      netip.Addr
 	addr6     netip.Addr
 	services  []string
@@ -92,6 +93,7 @@ type planner struct {
 	fleet     decnet.Fleet
 	kept      []decnet.Decky        // deckies of opt.Existing that stay
 	replaced  map[string]netip.Addr // addresses of those that do not
+	reserved  map[string]string     // host names of those, for themselves or nobody
 	addrs     map[netip.Addr]string // who has which address
 	hostnames map[string]bool       // lower-case
 	sets      map[string]bool       // random sets of services in use
@@ -140,6 +142,7 @@ func newPlanner(reg *services.Registry, opt Options) (*planner, error) {
 		reg: reg, opt: opt,
 		fleet:     decnet.Fleet{LogTarget: old.LogTarget, Seed: opt.Seed, MutateInterval: cmp.Or(opt.MutateInterval, old.MutateInterval)},
 		replaced:  make(map[string]netip.Addr),
+		reserved:  make(map[string]string),
 		addrs:     make(map[netip.Addr]string),
 		hostnames: make(map[string]bool),
 		sets:      make(map[string]bool),
@@ -161,12 +164,15 @@ func (p *planner) plan(drafts []draft) (decnet.Fleet, error) {
 		return decnet.Fleet{}, err
 	}
 	planned := make(map[string]decnet.Decky, len(drafts))
-	for i := range drafts {
+	errs := make([]error, len(drafts))
+	for _, i := range byName(drafts) {
 		d, err := p.decky(&drafts[i])
+		planned[strings.ToLower(d.Name)], errs[i] = d, err
+	}
+	for _, err := range errs {
 		if err != nil {
 			return decnet.Fleet{}, err
 		}
-		planned[strings.ToLower(d.Name)] = d
 	}
 	for _, old := range p.opt.Existing.Deckies {
 		if d, ok := planned[strings.ToLower(old.Name)]; ok {
@@ -182,6 +188,21 @@ func (p *planner) plan(drafts []draft) (decnet.Fleet, error) {
 		}
 	}
 	return p.fleet, p.assignAddrs6(drafts)
+}
+
+// byName returns the indexes of drafts in the order in which they are planned: by name, the
+// shorter first, so that of two that draw the same host name or services the same one has
+// them, wherever they are in a document.
+func byName(drafts []draft) []int {
+	order := make([]int, len(drafts))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int {
+		x, y := drafts[a].name, drafts[b].name
+		return cmp.Or(cmp.Compare(len(x), len(y)), cmp.Compare(x, y))
+	})
+	return order
 }
 
 func (p *planner) checkNetwork() error {
@@ -241,6 +262,12 @@ func (p *planner) checkNames(drafts []draft) error {
 			p.addrs[old.Addr6] = old.Name
 		}
 		p.hostnames[strings.ToLower(old.Hostname)] = true
+	}
+	for _, old := range p.opt.Existing.Deckies {
+		name, host := strings.ToLower(old.Name), strings.ToLower(old.Hostname)
+		if _, ok := first[name]; ok && !p.hostnames[host] {
+			p.reserved[name], p.hostnames[host] = host, true
+		}
 	}
 	return nil
 }
@@ -391,7 +418,11 @@ func (p *planner) decky(d *draft) (decnet.Decky, error) {
 	if pool, err = p.prepared(d, decky, pool); err != nil {
 		return decky, err
 	}
-	distro, err := DistroOf(pool[d.ordinal%len(pool)])
+	at, err := p.cycle(d, len(pool))
+	if err != nil {
+		return decky, err
+	}
+	distro, err := DistroOf(pool[at])
 	if err != nil {
 		return decky, d.fault("distro", err)
 	}
@@ -400,9 +431,27 @@ func (p *planner) decky(d *draft) (decnet.Decky, error) {
 		return decky, d.fault("nmap_os", err)
 	}
 	decky.Distro = distro.Slug
+	own, ok := p.reserved[strings.ToLower(d.name)]
+	delete(p.hostnames, own)
 	decky.Hostname = Hostname(distro.Style, id.Rand("hostname"), p.hostnames)
 	p.hostnames[strings.ToLower(decky.Hostname)] = true
+	if ok {
+		p.hostnames[own] = true
+	}
 	return decky, p.checkConfig(d, decky)
+}
+
+// cycle returns which of n d has. Those of a group have one after the other, from one on that
+// the seed and the name of the group say.
+func (p *planner) cycle(d *draft, n int) (int, error) {
+	if d.group == "" {
+		return d.ordinal % n, nil
+	}
+	id, err := Identity(decnet.Decky{Name: d.group, Seed: deckySeed(p.opt.Seed, d.group)})
+	if err != nil {
+		return 0, err
+	}
+	return (id.Rand("distro").IntN(n) + d.ordinal) % n, nil
 }
 
 // prepared returns those distributions of pool that the real programs among the services of

@@ -181,6 +181,57 @@ func TestAddingADeckyChangesNoOther(t *testing.T) {
 	})
 }
 
+// TestThePlaceInADocumentSaysNothingOfADecky: only the next free address goes by it.
+func TestThePlaceInADocumentSaysNothingOfADecky(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(rt *rapid.T) {
+		var sections []string
+		for i := range rapid.IntRange(2, 12).Draw(rt, "sections") {
+			text := fmt.Sprintf("[s%d]\nip = 127.0.90.%d\n%s", i, 1+i, rapid.SampledFrom([]string{"", "services = ssh\n", "archetype = deaddeck\n"}).Draw(rt, "kind"))
+			if n := rapid.IntRange(1, 90).Draw(rt, "amount"); n > 1 {
+				text = fmt.Sprintf("[s%d]\namount = %d\n", i, n) // whose addresses go by the place
+			}
+			sections = append(sections, text)
+		}
+		byName := func(sections []string) map[string]decnet.Decky {
+			all := make(map[string]decnet.Decky)
+			for _, d := range mustINI(t, strings.Join(sections, ""), options()).Deckies {
+				d.Addr = netip.Addr{}
+				all[d.Name] = d
+			}
+			return all
+		}
+		one, other := byName(sections), byName(rapid.Permutation(sections).Draw(rt, "order"))
+		if diff := cmp.Diff(one, other, sameAddr); diff != "" {
+			rt.Fatal(diff)
+		}
+	})
+}
+
+func TestGroupsCycleThroughDistributions(t *testing.T) {
+	t.Parallel()
+	seen := make(map[string]int)
+	for _, d := range mustINI(t, "[a]\nservices = ssh\n[farm]\nservices = ssh\namount = 18\n", options()).Deckies[1:] {
+		seen[d.Distro]++
+	}
+	for _, d := range fleet.Distros() {
+		if seen[d.Slug] != 2 {
+			t.Errorf("18 deckies are %v", seen)
+		}
+	}
+}
+
+func TestASectionNamesItsDistributions(t *testing.T) {
+	t.Parallel()
+	seen := make(map[string]int)
+	for _, d := range mustINI(t, "[farm]\narchetype = linux-server\nservices = ssh\ndistro = alpine, kali\namount = 10\n", options()).Deckies {
+		seen[d.Distro]++
+	}
+	if seen["alpine"] != 5 || seen["kali"] != 5 {
+		t.Errorf("they are %v", seen)
+	}
+}
+
 func TestExistingDeckiesStay(t *testing.T) {
 	t.Parallel()
 	opt := options()

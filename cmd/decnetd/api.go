@@ -15,6 +15,7 @@ import (
 	"github.com/decnet/decnet/collector/ingest"
 	"github.com/decnet/decnet/collector/quarantine"
 	"github.com/decnet/decnet/fleet/deployment"
+	"github.com/decnet/decnet/fleet/docker"
 	"github.com/decnet/decnet/rfc5424"
 	"github.com/decnet/decnet/services/all"
 	"github.com/decnet/decnet/store"
@@ -37,8 +38,8 @@ func newAPI(env func(string) string) *cobra.Command {
 		Short: "Bring the spool into the database and serve the API, and nothing else",
 		Long: "Bring what decnetd collect puts into the spool of the data directory into the database, and serve the API. The\n" +
 			"profiles of attackers are made by decnetd profile. Deckies in containers are deployed and mutated through the API\n" +
-			"where the container engine and the program that containers run are found at the start; mutations when it is time\n" +
-			"are made by decnetd mutate --watch.\n\n" +
+			"once the container engine and the program that containers run are there; mutations when it is time are made by\n" +
+			"decnetd mutate --watch.\n\n" +
 			"Environment:\n" + serverEnv,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
@@ -110,35 +111,42 @@ func (f *apiFlags) serve(ctx context.Context, std streams, show *progress, db st
 // newAudit makes the spool of the events of this process, for the one of the deckies belongs
 // to the collector.
 func (a *assembly) newAudit(data string) (err error) {
-	base := filepath.Join(data, "audit.log")
-	if a.audit, err = collector.New(base, collector.Options{Log: a.log}); err != nil {
+	if a.audit, err = collector.New(auditLog(data), collector.Options{Log: a.log}); err != nil {
 		return err
 	}
-	a.audits = ingest.New(a.db, collector.Records(base), ingest.Options{Source: "audit", Log: a.log, OnCommit: a.committed})
+	a.ingestAudit(data)
 	return nil
 }
 
-// operate makes what changes the fleet, where it is one of containers and can be changed.
-func (a *assembly) operate(ctx context.Context, f *apiFlags, show *progress) error {
-	doc, err := deployment.Read(ctx, a.db)
-	if err != nil {
+// ingestAudit makes what brings that spool into the store.
+func (a *assembly) ingestAudit(data string) {
+	a.audits = ingest.New(a.db, collector.Records(auditLog(data)), ingest.Options{Source: "audit", Log: a.log, OnCommit: a.committed})
+}
+
+func auditLog(data string) string { return filepath.Join(data, "audit.log") }
+
+// operate makes what changes the fleet, where it is one of containers, once there is an engine.
+func (a *assembly) operate(ctx context.Context, f *apiFlags, show *progress) (err error) {
+	if _, err := inContainers(ctx, a.db); errors.Is(err, errElsewhere) {
+		a.log.Info(err.Error())
+	} else if err != nil {
 		return err
-	}
-	if len(doc.Deckies) > 0 && !doc.Durable {
-		a.log.Info("the fleet can be changed only by the decnetd up that has the deckies", "runtime", doc.Runtime)
-		return nil
 	}
 	if a.registry, err = all.Registry(); err != nil {
 		return err
 	}
-	at := fleetPlace{data: f.data}
-	at.host, at.host6 = hostOn(doc.Fleet)
-	rt, err := f.engine.runtime(a.registry, at, true, show.step, a.log)
-	if err != nil {
-		a.log.Warn("the fleet cannot be changed through the API", "error", err)
-		return nil
-	}
-	a.runtime = containers{rt}
+	f.engine.wait = firstSign
+	late := &lateEngine{log: a.log, lacks: "the fleet cannot be changed through the API until there is an engine", dial: func() (*docker.Runtime, error) {
+		doc, err := deployment.Read(ctx, a.db)
+		if err != nil {
+			return nil, err
+		}
+		at := fleetPlace{data: f.data}
+		at.host, at.host6 = hostOn(doc.Fleet)
+		return f.engine.runtime(a.registry, at, true, show.step, a.log)
+	}}
+	_, _ = late.look() // Run looks again
+	a.runtime = late
 	turns := turns("decnetd api", show)
 	turns.Log = a.log
 	a.deployed = deployment.New(a.db, a.runtime, turns)

@@ -10,7 +10,6 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"os"
 	"path/filepath"
 	"sort"
 	"strconv"
@@ -46,7 +45,7 @@ type assembly struct {
 	registry  *services.Registry
 	db        store.Repository
 	collector *collector.Collector
-	forwarder *forward.Forwarder // nil without a log target
+	target    logTarget          // nil without one
 	prober    *probe.Worker      // nil without --probe
 	sensors   decnet.Sink        // takes what sniffer and prober find out
 	others    decnet.Sink        // all but the collector
@@ -55,7 +54,7 @@ type assembly struct {
 	watcher   *watcher
 	ingester  *ingest.Ingester
 	audit     *collector.Collector // of what operators do, where another process has the spool
-	audits    *ingest.Ingester
+	audits    *ingest.Ingester     // of that, or of what another process has left of it
 	profiler  *profile.Profiler
 	keeper    *retention.Keeper // nil when everything is kept
 	hub       *api.Hub
@@ -67,6 +66,13 @@ type assembly struct {
 	server    *http.Server
 	listener  net.Listener
 	log       *slog.Logger
+}
+
+// logTarget takes a copy of all events.
+type logTarget interface {
+	decnet.Sink
+	Run(context.Context) error
+	Status() (dropped uint64, err error)
 }
 
 // servingRuntime is a fleet.Runtime that serves its deckies while Run runs.
@@ -82,7 +88,7 @@ func (f *upFlags) run(ctx context.Context, std streams, env func(string) string)
 		return err
 	}
 	if f.config != "" {
-		if f.ini, err = os.ReadFile(f.config); err != nil {
+		if f.ini, err = readConfig(ctx, f.config, std.in); err != nil {
 			return fmt.Errorf("--config: %w", err)
 		}
 	}
@@ -179,8 +185,8 @@ func (a *assembly) release() {
 	}
 	switch rt := a.runtime.(type) {
 	case nil:
-	case containers:
-		_ = rt.Close() // the deckies stay
+	case outlasting:
+		_ = rt.Close()
 	default:
 		_ = rt.Down(context.Background())
 	}
@@ -188,7 +194,13 @@ func (a *assembly) release() {
 
 // collect makes everything between a honeypot's event and the store.
 func (a *assembly) collect(ctx context.Context, f *upFlags, std streams) (decnet.Sink, func(), error) {
-	sinks, err := a.newCollector(f.data, f.logTarget)
+	if f.logTarget != "" {
+		var err error
+		if a.target, err = forward.New(f.logTarget, forward.Options{Log: a.log}); err != nil {
+			return nil, nil, err
+		}
+	}
+	sinks, err := a.newCollector(f.data)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -211,22 +223,19 @@ func (a *assembly) collect(ctx context.Context, f *upFlags, std streams) (decnet
 	a.others = decnet.Tee(sinks[1:]...)
 	a.profiler = profile.New(a.db, profile.Options{Log: a.log})
 	a.ingest(f.data, f.retention)
+	a.ingestAudit(f.data) // which a decnetd api may have left
 	return decnet.Tee(sinks...), done, nil
 }
 
-// newCollector makes what writes the spool, and the log target unless that is "". It returns
-// what takes events, the collector first.
-func (a *assembly) newCollector(data, target string) (sinks []decnet.Sink, err error) {
+// newCollector makes what writes the spool. It returns what takes events, the collector first.
+func (a *assembly) newCollector(data string) (sinks []decnet.Sink, err error) {
 	if a.collector, err = collector.New(filepath.Join(data, "decnet.log"), collector.Options{Log: a.log}); err != nil {
 		return nil, err
 	}
-	if target == "" {
+	if a.target == nil {
 		return []decnet.Sink{a.collector}, nil
 	}
-	if a.forwarder, err = forward.New(target, forward.Options{Log: a.log}); err != nil {
-		return nil, err
-	}
-	return []decnet.Sink{a.collector, a.forwarder}, nil
+	return []decnet.Sink{a.collector, a.target}, nil
 }
 
 // ingest makes what brings the spool into the store and keeps the store in its bounds.
@@ -328,8 +337,8 @@ func (a *assembly) stages() (list []stage) {
 	if a.prober != nil {
 		list = append(list, stage{name: "prober", run: a.prober.Run})
 	}
-	if a.forwarder != nil {
-		list = append(list, stage{name: "log target", run: a.forwarder.Run})
+	if a.target != nil {
+		list = append(list, stage{name: "log target", run: a.target.Run})
 	}
 	if a.capture != nil {
 		list = append(list, stage{name: "captured files", run: a.capture.Run})
@@ -344,6 +353,11 @@ func (a *assembly) stages() (list []stage) {
 		list = append(list,
 			stage{name: "audit log", run: func(ctx context.Context) error { return a.audit.Run(ctx) }},
 			stage{name: "audit ingester", run: a.audits.Run, finish: a.audits.CatchUp})
+	} else if a.audits != nil {
+		list = append(list, stage{name: "audit ingester", run: func(ctx context.Context) error {
+			_ = a.audits.CatchUp(ctx) // what it does not manage is found again at the next start
+			return nil
+		}})
 	}
 	if a.ingester != nil {
 		list = append(list, stage{name: "ingester", run: a.ingester.Run, finish: a.ingester.CatchUp})
@@ -373,7 +387,11 @@ func (a *assembly) stages() (list []stage) {
 func (a *assembly) operator(m *deployment.Mutator) api.Operator {
 	return operator{a, api.NewOperator(a.db, a.deployed, m, a.registry, func(last decnet.Fleet) fleet.Options {
 		host, host6 := hostOn(last)
-		return fleet.Options{Host: host, Host6: host6, Now: time.Now}
+		opt := fleet.Options{Host: host, Host6: host6, Now: time.Now}
+		if _, ok := a.runtime.(outlasting); ok && (last.Mode == "" || last.Mode == fleet.ModeLocal) {
+			opt.Mode = fleet.ModeMACVLAN // the first fleet of containers
+		}
+		return opt
 	})}
 }
 
@@ -392,6 +410,30 @@ func (o operator) Deploy(ctx context.Context, plan func(decnet.Fleet) (decnet.Fl
 	return now, err
 }
 
+// Plan implements api.Operator. Where the document says that the fleet is on another network
+// than before, the addresses that this machine has there are those of no decky either.
+func (o operator) Plan(ini []byte, last decnet.Fleet) (decnet.Fleet, error) {
+	plan, err := o.Operator.Plan(ini, last)
+	if err != nil || plan.Interface == last.Interface && plan.Subnet == last.Subnet && plan.Subnet6 == last.Subnet6 {
+		return plan, err
+	}
+	last.Interface, last.Subnet, last.Subnet6 = plan.Interface, plan.Subnet, plan.Subnet6
+	return o.Operator.Plan(ini, last)
+}
+
+// Ready implements api.Readiness.
+func (o operator) Ready(ctx context.Context) error {
+	late, ok := o.a.runtime.(*lateEngine)
+	if !ok {
+		return nil
+	}
+	if _, err := late.found(); err != nil {
+		return err
+	}
+	_, err := inContainers(ctx, o.a.db)
+	return err
+}
+
 // sources are where lines come from that no sink of this process is given.
 func (a *assembly) sources() []collector.Source {
 	if a.logs == nil {
@@ -402,7 +444,7 @@ func (a *assembly) sources() []collector.Source {
 
 // health reports the parts that run.
 func (a *assembly) health() (workers []api.Worker) {
-	if a.runtime != nil {
+	if a.runtime != nil && a.hasFleet() {
 		workers = append(workers, api.Worker{Name: "fleet", Err: a.down()})
 	}
 	if a.collector != nil {
@@ -412,7 +454,11 @@ func (a *assembly) health() (workers []api.Worker) {
 		workers = append(workers, api.Worker{Name: "audit_log", Critical: true, Err: errors.Join(a.audit.Status().Err, a.audits.Status().Err)})
 	}
 	if a.ingester != nil {
-		workers = append(workers, api.Worker{Name: "ingestion_worker", Critical: true, Err: a.ingester.Status().Err})
+		err := a.ingester.Status().Err
+		if a.audit == nil && a.audits != nil {
+			err = errors.Join(err, a.audits.Status().Err)
+		}
+		workers = append(workers, api.Worker{Name: "ingestion_worker", Critical: true, Err: err})
 	}
 	if a.profiler != nil {
 		workers = append(workers, api.Worker{Name: "attacker_worker", Err: a.profiler.Err()})
@@ -434,11 +480,22 @@ func (a *assembly) health() (workers []api.Worker) {
 	if a.keeper != nil {
 		workers = append(workers, api.Worker{Name: "retention", Err: a.keeper.Err()})
 	}
-	if a.forwarder != nil {
-		_, err := a.forwarder.Status()
+	if a.target != nil {
+		_, err := a.target.Status()
 		workers = append(workers, api.Worker{Name: "log_target", Err: err})
 	}
 	return workers
+}
+
+// hasFleet reports whether there is a fleet to tell of: deckies of ours, or an engine for some.
+func (a *assembly) hasFleet() bool {
+	late, ok := a.runtime.(*lateEngine)
+	if !ok {
+		return true
+	}
+	doc, err := inContainers(context.Background(), a.db)
+	_, missing := late.found()
+	return !errors.Is(err, errElsewhere) && (missing == nil || err != nil || len(doc.Deckies) > 0)
 }
 
 // down says which services of deckies are not up.

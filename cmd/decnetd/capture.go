@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
 
@@ -28,7 +27,7 @@ type results struct {
 	file  string
 	out   *json.Encoder
 	err   error
-	stop  context.CancelFunc // ends what reads; nil: it goes on to the end
+	stop  context.CancelFunc // ends what reads
 }
 
 func newResults(out io.Writer, selected []string) (*results, error) {
@@ -45,7 +44,7 @@ func (r *results) print(f sniff.Result) {
 		return
 	}
 	f.File = r.file
-	if r.err = r.out.Encode(f); r.err != nil && r.stop != nil {
+	if r.err = r.out.Encode(f); r.err != nil {
 		r.stop()
 	}
 }
@@ -61,13 +60,20 @@ func newFingerprint() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			ctx, stop := context.WithCancel(cmd.Context())
+			defer stop()
+			r.stop = stop
 			var errs []error
 			for _, name := range args {
-				if err := r.read(name, cmd.InOrStdin()); err != nil {
+				err := r.read(ctx, name, cmd.InOrStdin())
+				if r.err != nil {
+					return r.err
+				}
+				if err != nil {
 					errs = append(errs, fmt.Errorf("%s: %w", name, err))
 				}
 			}
-			return errors.Join(append(errs, r.err)...)
+			return errors.Join(errs...)
 		},
 	}
 	streamFlags(cmd, &selected)
@@ -81,16 +87,12 @@ func streamFlags(cmd *cobra.Command, selected *[]string) {
 }
 
 // read prints the fingerprints of one capture file.
-func (r *results) read(name string, stdin io.Reader) error {
-	in := stdin
-	if name != "-" {
-		f, err := os.Open(name)
-		if err != nil {
-			return err
-		}
-		defer f.Close()
-		in = f
+func (r *results) read(ctx context.Context, name string, stdin io.Reader) error {
+	in, done, err := openInput(ctx, name, stdin)
+	if err != nil {
+		return err
 	}
+	defer done()
 	r.file = name
 	return sniff.Fingerprints(in, r.print, plus.New())
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -58,18 +57,23 @@ func newCollect(env func(string) string) *cobra.Command {
 	}
 	f.state.flags(cmd)
 	f.engine.find(cmd)
-	cmd.Flags().StringVar(&f.logTarget, "log-target", "", "also forward every event as RFC 5424 over TCP to HOST:PORT, or tls:HOST:PORT (default: log_target in [general] of what is deployed)")
+	cmd.Flags().StringVar(&f.logTarget, "log-target", "", "also forward every event as RFC 5424 over TCP to HOST:PORT, or tls:HOST:PORT (default: log_target in [general] of what is deployed at the time)")
 	return cmd
 }
 
 // collect runs the parts on a store whose spool is ours to write, until ctx ends.
 func (f *collectFlags) collect(ctx context.Context, std streams, db store.Repository) error {
 	a := &assembly{db: db, log: slog.New(rfc5424.NewHandler(std.err, rfc5424.HandlerOptions{}))}
-	doc, err := deployment.Read(ctx, db)
+	var err error
+	if f.logTarget == "" {
+		a.target, err = newDeployedTarget(ctx, db, a.log)
+	} else {
+		a.target, err = forward.New(f.logTarget, forward.Options{Log: a.log})
+	}
 	if err != nil {
 		return err
 	}
-	sinks, err := a.newCollector(f.data, cmp.Or(f.logTarget, doc.LogTarget))
+	sinks, err := a.newCollector(f.data)
 	if err != nil {
 		return err
 	}
@@ -85,9 +89,10 @@ func (f *collectFlags) collect(ctx context.Context, std streams, db store.Reposi
 	if err != nil {
 		return err
 	}
-	a.capture = capture.New(awaited{log: a.log, dial: func() (*docker.Runtime, error) {
+	f.engine.wait = firstSign
+	a.capture = capture.New(awaited{&lateEngine{log: a.log, lacks: "files are not kept until there is an engine", dial: func() (*docker.Runtime, error) {
 		return f.engine.runtime(registry, fleetPlace{data: f.data}, false, nil, a.log)
-	}}, files, sink, capture.Options{Log: a.log})
+	}}}, files, sink, capture.Options{Log: a.log})
 	first := []stage{
 		{name: "mutations", run: func(ctx context.Context) error { return tellMutations(ctx, db, sink, a.log) }},
 		{name: "sniffer", run: func(ctx context.Context) error {

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/netip"
 	"os"
@@ -141,14 +140,6 @@ func (f *lanFlags) plan(registry *services.Registry, ini []byte, opt fleet.Optio
 	return plan, host, host6, err
 }
 
-// readConfig returns the INI document of a file, or that of in for "-".
-func readConfig(in io.Reader, name string) ([]byte, error) {
-	if name == "-" {
-		return io.ReadAll(io.LimitReader(in, fleet.MaxINI+1))
-	}
-	return os.ReadFile(name)
-}
-
 // addressesOf returns the addresses of an interface of this host, none when there is no
 // such interface.
 func addressesOf(name string) []netip.Addr {
@@ -213,14 +204,11 @@ func (f *lanFlags) compose(cmd *cobra.Command, opt compose.Options, program, out
 	}
 	var ini []byte
 	if f.config != "" {
-		if ini, err = readConfig(cmd.InOrStdin(), f.config); err != nil {
+		if ini, err = readConfig(cmd.Context(), f.config, cmd.InOrStdin()); err != nil {
 			return fmt.Errorf("--config: %w", err)
 		}
 	}
-	source := f.config
-	if source == "-" {
-		source = "standard input"
-	}
+	source := configName(f.config)
 	plan, host, host6, err := f.plan(registry, ini, planOptions)
 	switch {
 	case err != nil && f.config == "":

@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"log/slog"
-	"time"
 
 	"github.com/decnet/decnet"
 	"github.com/decnet/decnet/collector"
@@ -16,6 +14,7 @@ import (
 	"github.com/decnet/decnet/fleet/deployment"
 	"github.com/decnet/decnet/fleet/docker"
 	"github.com/decnet/decnet/rfc5424"
+	"github.com/decnet/decnet/store"
 )
 
 // containers is the runtime of deckies that serve by themselves.
@@ -50,33 +49,30 @@ func (w watched) Watch(ctx context.Context, set func([]capture.Container)) error
 }
 
 // awaited are those of an engine that need not answer yet.
-type awaited struct {
-	dial func() (*docker.Runtime, error)
-	log  *slog.Logger
-}
+type awaited struct{ *lateEngine }
 
 // Watch implements capture.Containers.
 func (w awaited) Watch(ctx context.Context, set func([]capture.Container)) error {
-	for told := false; ; told = true {
-		rt, err := w.dial()
-		if err == nil {
-			defer func() { _ = rt.Close() }()
-			return watched{rt}.Watch(ctx, set)
-		}
-		if !told {
-			w.log.Warn("files are not kept until there is an engine", "err", err)
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-time.After(5 * time.Second):
-		}
+	rt := w.find(ctx)
+	if rt == nil {
+		return nil
 	}
+	defer func() { _ = rt.Close() }()
+	return watched{rt}.Watch(ctx, set)
 }
+
+// outlasting is a runtime whose deckies stay when it is closed.
+type outlasting interface {
+	StatusOf(context.Context, decnet.Fleet) ([]fleet.DeckyStatus, error)
+	Close() error
+}
+
+// errElsewhere says that the deckies are not in containers.
+var errElsewhere = errors.New("the fleet can be changed only by the decnetd up that has the deckies")
 
 // deckyStatus tells how the deckies fare that are deployed, by whichever process.
 func (a *assembly) deckyStatus(ctx context.Context) ([]fleet.DeckyStatus, error) {
-	rt, ok := a.runtime.(containers)
+	rt, ok := a.runtime.(outlasting)
 	if !ok {
 		return a.runtime.Status(ctx)
 	}
@@ -85,6 +81,15 @@ func (a *assembly) deckyStatus(ctx context.Context) ([]fleet.DeckyStatus, error)
 		return nil, err
 	}
 	return rt.StatusOf(ctx, doc.Fleet)
+}
+
+// inContainers reads what is deployed; errElsewhere: no container.
+func inContainers(ctx context.Context, db store.State) (deployment.Document, error) {
+	doc, err := deployment.Read(ctx, db)
+	if err == nil && len(doc.Deckies) > 0 && !doc.Durable {
+		err = errElsewhere
+	}
+	return doc, err
 }
 
 // announced is a source whose events also go to sinks, once they are in the spool.

@@ -3,10 +3,10 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -40,7 +40,7 @@ func newCorrelate() *cobra.Command {
 			}
 			var engine correlate.Engine
 			for _, name := range args {
-				bad, err := correlateFile(&engine, name, cmd.InOrStdin())
+				bad, err := correlateFile(cmd.Context(), &engine, name, cmd.InOrStdin())
 				if err != nil {
 					return err
 				}
@@ -58,16 +58,12 @@ func newCorrelate() *cobra.Command {
 }
 
 // correlateFile adds the events of one log and returns how many lines were none.
-func correlateFile(engine *correlate.Engine, name string, stdin io.Reader) (bad int, err error) {
-	in := stdin
-	if name != "-" {
-		f, err := os.Open(name)
-		if err != nil {
-			return 0, err
-		}
-		defer f.Close()
-		in = f
+func correlateFile(ctx context.Context, engine *correlate.Engine, name string, stdin io.Reader) (bad int, err error) {
+	in, done, err := openInput(ctx, name, stdin)
+	if err != nil {
+		return 0, err
 	}
+	defer done()
 	lines := bufio.NewScanner(in)
 	lines.Buffer(make([]byte, 64<<10), maxLine)
 	for lines.Scan() {

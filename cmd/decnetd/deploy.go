@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -145,6 +144,7 @@ func deployRows(before, after decnet.Fleet) []deployRow {
 type deploying struct {
 	DryRun  bool          `json:"dry_run"`
 	Runtime string        `json:"runtime"`
+	Seed    string        `json:"seed,omitempty"` // with --dry-run, where it was made up for that
 	Deckies []deployRow   `json:"deckies"`
 	Steps   []docker.Step `json:"steps"` // with --dry-run
 }
@@ -176,7 +176,11 @@ func (d deploying) print(cmd *cobra.Command, asJSON bool) error {
 	}
 	fmt.Fprintln(out)
 	printTable(out, []string{"WOULD", "", "NAME", "WHY"}, rows)
-	return nil
+	if d.Seed == "" {
+		return nil
+	}
+	_, err := fmt.Fprintf(out, "\nThe seed was made up, and is not kept. For these deckies, and not others, deploy with\n--seed %s\n", d.Seed)
+	return err
 }
 
 func (f *deployFlags) deploy(cmd *cobra.Command) error {
@@ -187,7 +191,7 @@ func (f *deployFlags) deploy(cmd *cobra.Command) error {
 	}
 	var ini []byte
 	if f.config != "" {
-		if ini, err = readConfig(cmd.InOrStdin(), f.config); err != nil {
+		if ini, err = readConfig(ctx, f.config, cmd.InOrStdin()); err != nil {
 			return fmt.Errorf("--config: %w", err)
 		}
 	}
@@ -221,6 +225,9 @@ func (f *deployFlags) deploy(cmd *cobra.Command) error {
 			result.Steps = []docker.Step{}
 		}
 		result.Deckies = deployRows(last.Fleet, plan)
+		if f.seed == "" && last.Seed == "" {
+			result.Seed = plan.Seed
+		}
 		return result.print(cmd, f.asJSON)
 	}
 	db, err := f.open(ctx)
@@ -297,10 +304,7 @@ func (f *deployFlags) wanted(registry *services.Registry, ini []byte, last decne
 			opt.Gateway = last.Gateway
 		}
 	}
-	source := f.config
-	if source == "-" {
-		source = "standard input"
-	}
+	source := configName(f.config)
 	if f.config != "" {
 		said, err := fleet.NetworkOf(ini)
 		if err != nil {
@@ -337,8 +341,11 @@ func (s *state) peek(ctx context.Context) (deployment.Document, error) {
 		return deployment.Document{}, err
 	}
 	if path, ok := src.Path(); ok {
-		if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+		switch _, err := os.Stat(path); {
+		case errors.Is(err, os.ErrNotExist):
 			return deployment.Document{}, nil
+		case err != nil && path == s.ownFile():
+			return deployment.Document{}, fmt.Errorf("data directory: %w (give another --data)", err)
 		}
 	}
 	db, err := src.Open(ctx)

@@ -28,6 +28,7 @@ type engineFlags struct {
 	noCache bool
 	pull    bool
 	noLink  bool
+	wait    time.Duration // for its first sign of life; 0: as docker.Options says
 }
 
 // find adds the flags of commands that only look for containers.
@@ -61,7 +62,7 @@ type fleetPlace struct {
 // for the program that they run.
 func (f *engineFlags) runtime(registry *services.Registry, at fleetPlace, making bool, progress func(docker.Step), log *slog.Logger) (*docker.Runtime, error) {
 	opt := docker.Options{
-		Host: f.host, Replace: f.replace, NoCache: f.noCache, Pull: f.pull, NoHostInterface: f.noLink, Progress: progress, Log: log,
+		Host: f.host, Replace: f.replace, NoCache: f.noCache, Pull: f.pull, NoHostInterface: f.noLink, Progress: progress, Log: log, Dial: f.wait,
 		Compose: compose.Options{Host: at.host, Host6: at.host6},
 	}
 	if making {

@@ -28,9 +28,27 @@ const (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	os.Exit(run(ctx, os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr}, os.Getenv))
+	os.Exit(run(untilTold(), os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr}, os.Getenv))
+}
+
+// untilTold returns a context that lasts until the process is told to end, by hand, by whoever
+// runs it, or by its terminal as it goes. Who says so twice does not wait for what is under
+// way.
+func untilTold() context.Context {
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) // what nobody reads any more fails to be written
+	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) { // as under nohup
+		signals = append(signals, syscall.SIGHUP)
+	}
+	told := make(chan os.Signal, 1)
+	signal.Notify(told, signals...)
+	ctx, cancel := context.WithCancel(context.Background())
+	go func() {
+		<-told
+		cancel()
+		signal.Reset(os.Interrupt, syscall.SIGTERM)
+	}()
+	return ctx
 }
 
 // streams are the standard streams of a command.
@@ -41,6 +59,8 @@ type streams struct {
 
 // run is main without the process: it returns the exit status.
 func run(ctx context.Context, args []string, std streams, env func(string) string) int {
+	out := &printed{w: std.out}
+	std.out = out
 	root := newRoot(std, env)
 	root.SetArgs(args)
 	var unknown error
@@ -57,6 +77,9 @@ func run(ctx context.Context, args []string, std streams, env func(string) strin
 		err = unknown // whose help was asked for
 	}
 	if err == nil {
+		err = out.failure()
+	}
+	if err == nil {
 		return 0
 	}
 	fmt.Fprintln(std.err, "decnetd:", explain(err))
@@ -67,13 +90,13 @@ func run(ctx context.Context, args []string, std streams, env func(string) strin
 	return exitFailed
 }
 
-// explain returns err as one line for people, without the kind of error that it and what
-// it joins end with for programs.
+// explain returns err as one line for people, without the kind of error that it, what it joins
+// and what it wraps end with for programs.
 func explain(err error) string {
 	lines := strings.Split(err.Error(), "\n")
 	for i := range lines {
 		for _, kind := range []error{decnet.ErrNotFound, decnet.ErrConflict, decnet.ErrInvalid, decnet.ErrSemantic, decnet.ErrForbidden} {
-			lines[i] = strings.TrimSuffix(lines[i], ": "+kind.Error())
+			lines[i] = strings.ReplaceAll(strings.TrimSuffix(lines[i], ": "+kind.Error()), ": "+kind.Error()+"; ", "; ")
 		}
 	}
 	return plain(strings.Join(lines, "; "))

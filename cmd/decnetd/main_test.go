@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"flag"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -98,6 +99,18 @@ func writeFile(t *testing.T, name, content string) string {
 	return path
 }
 
+// buildBinary makes the daemon as a program of its own.
+func buildBinary(t *testing.T) string {
+	t.Helper()
+	binary := filepath.Join(t.TempDir(), "decnetd")
+	build := exec.Command("go", "build", "-o", binary, ".")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return binary
+}
+
 func TestEveryCommandHelps(t *testing.T) {
 	t.Parallel()
 	for _, command := range []string{
@@ -174,6 +187,13 @@ func TestWrongCommandLines(t *testing.T) {
 		{"profile --interval 0s", exitUsage, "--interval must be more than 0"},
 		{"api x", exitUsage, "see decnetd api --help"},
 		{"api --api nowhere", exitUsage, "not of the form HOST:PORT"},
+		{"up --api 127.0.0.1:99999", exitUsage, "not of the form HOST:PORT"},
+		{"up --config /dev/zero", exitFailed, "/dev/zero: fleet: INI document of more than 524288 bytes"},
+		{"compose --config /dev/zero", exitFailed, "/dev/zero: fleet: INI document of more than 524288 bytes"},
+		{"compose --deckies 1 -i lo --subnet 10.0.0.0/24 --gateway 10.0.0.1 -o " + missing + "/x --image x", exitFailed, missing},
+		{"compose --deckies 1 -i lo --subnet 10.0.0.0/24 --gateway 10.0.0.1 -o x --pot /dev", exitFailed, "pot: /dev is not a program; build it"},
+		{"status --data /dev/null", exitFailed, "data directory: stat /dev/null/decnet.db: not a directory (give another --data)"},
+		{"teardown --all --data /dev/null", exitFailed, "(give another --data)"},
 		{"api --trusted-proxies nginx", exitUsage, "--trusted-proxies"},
 		{"api --keep 5m", exitUsage, "--keep"},
 		{"collect x", exitUsage, "see decnetd collect --help"},

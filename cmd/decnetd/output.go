@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"strconv"
+	"sync"
 	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -59,8 +60,39 @@ func appendEscaped(dst []byte, text string) []byte {
 	return dst
 }
 
+// printed is standard output, which remembers that it could not be written: not everything that
+// prints looks.
+type printed struct {
+	w io.Writer
+
+	mu  sync.Mutex
+	err error
+}
+
+// Write implements io.Writer.
+func (p *printed) Write(text []byte) (int, error) {
+	n, err := p.w.Write(text)
+	if err != nil {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if p.err == nil {
+			p.err = err
+		}
+	}
+	return n, err
+}
+
+func (p *printed) failure() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.err
+}
+
 // isTerminal reports whether w is a terminal that wants colour.
 func isTerminal(w io.Writer) bool {
+	if p, ok := w.(*printed); ok {
+		w = p.w
+	}
 	f, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
 }

@@ -43,10 +43,14 @@ func (f *serverFlags) complete(cmd *cobra.Command, env func(string) string) erro
 	if !cmd.Flags().Changed("trusted-proxies") {
 		f.proxies = list(env("DECNET_TRUSTED_PROXIES"))
 	}
-	if _, _, err := net.SplitHostPort(f.api); err != nil {
+	_, port, err := net.SplitHostPort(f.api)
+	if err == nil {
+		_, err = net.LookupPort("tcp", port)
+	}
+	if err != nil {
 		return fmt.Errorf("--api: %q is not of the form HOST:PORT", f.api)
 	}
-	_, err := f.trusted()
+	_, err = f.trusted()
 	return err
 }
 

@@ -95,12 +95,12 @@ func newUp(env func(string) string) *cobra.Command {
 			if err := checkEnv(env); err != nil {
 				return err
 			}
-			return untilStopped(cmd.Context(), f.run(cmd.Context(), streams{out: cmd.OutOrStdout(), err: cmd.ErrOrStderr()}, env))
+			return untilStopped(cmd.Context(), f.run(cmd.Context(), streams{cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr()}, env))
 		},
 	}
 	f.state.flags(cmd)
 	flags := cmd.Flags()
-	flags.StringVar(&f.config, "config", "", "fleet from an INI file")
+	flags.StringVar(&f.config, "config", "", "fleet from an INI file, - for standard input")
 	flags.IntVar(&f.deckies, "deckies", 3, "number of deckies")
 	flags.StringVar(&f.archetype, "archetype", "", "archetype of all deckies (default: a different one each)")
 	flags.StringSliceVar(&f.services, "services", nil, "services of all deckies, separated by commas")
@@ -213,7 +213,7 @@ func (f *upFlags) detect(opt *fleet.Options) error {
 	if f.config != "" {
 		said, err := fleet.NetworkOf(f.ini)
 		if err != nil {
-			return fmt.Errorf("%s: %w", f.config, err)
+			return fmt.Errorf("%s: %w", configName(f.config), err)
 		}
 		opt.Interface, opt.Subnet, opt.Gateway = said.Interface, said.Subnet, said.Gateway
 		opt.Subnet6, opt.Gateway6 = said.Subnet6, said.Gateway6
@@ -310,10 +310,10 @@ func (f *upFlags) plan(registry *services.Registry, last decnet.Fleet) (decnet.F
 	if f.config != "" {
 		plan, err := fleet.FromINI(registry, f.ini, opt)
 		if err != nil {
-			return plan, fmt.Errorf("%s: %w", f.config, err)
+			return plan, fmt.Errorf("%s: %w", configName(f.config), err)
 		}
 		if len(plan.Deckies) == 0 {
-			return plan, fmt.Errorf("%s: no section describes a decky", f.config)
+			return plan, fmt.Errorf("%s: no section describes a decky", configName(f.config))
 		}
 		return plan, nil
 	}

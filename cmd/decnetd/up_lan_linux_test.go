@@ -34,12 +34,7 @@ func TestUpOnTheLAN(t *testing.T) {
 			t.Skipf("%s is not installed", p)
 		}
 	}
-	binary := filepath.Join(t.TempDir(), "decnetd")
-	build := exec.Command("go", "build", "-o", binary, ".")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	binary := buildBinary(t)
 	cmd := exec.Command("/proc/self/exe", "-test.run=^TestUpOnTheLAN$", "-test.v")
 	cmd.Env = append(os.Environ(), lanBinary+"="+binary)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNET | syscall.CLONE_NEWNS}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -167,7 +168,7 @@ func (s *state) withUser(cmd *cobra.Command, name string, f func(store.Repositor
 // readPassword returns the password that was typed (without echo on a terminal) or one
 // that was generated, which alone is returned in clear, and its hash.
 func readPassword(cmd *cobra.Command) (generated, hash string, err error) {
-	line, err := passwordLine(cmd.InOrStdin(), cmd.ErrOrStderr())
+	line, err := passwordLine(cmd.Context(), cmd.InOrStdin(), cmd.ErrOrStderr())
 	if err != nil {
 		return "", "", err
 	}
@@ -179,18 +180,41 @@ func readPassword(cmd *cobra.Command) (generated, hash string, err error) {
 	return generated, hash, err
 }
 
-func passwordLine(in io.Reader, prompt io.Writer) (string, error) {
+func passwordLine(ctx context.Context, in io.Reader, prompt io.Writer) (string, error) {
 	if f, ok := in.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		fmt.Fprint(prompt, "New password (empty: generate one): ")
-		b, err := term.ReadPassword(int(f.Fd()))
-		fmt.Fprintln(prompt)
-		return string(b), err
+		defer fmt.Fprintln(prompt)
+		return typed(ctx, int(f.Fd()))
 	}
-	line, err := bufio.NewReader(io.LimitReader(in, 4096)).ReadString('\n')
+	line, err := bufio.NewReader(io.LimitReader(&input{ctx: ctx, r: in}, 4096)).ReadString('\n')
 	if err != nil && !errors.Is(err, io.EOF) {
 		return "", err
 	}
 	return strings.TrimRight(line, "\r\n"), nil
+}
+
+// typed returns the line that is typed at a terminal, without echo. The terminal echoes again
+// when ctx ends.
+func typed(ctx context.Context, terminal int) (string, error) {
+	before, err := term.GetState(terminal)
+	if err != nil {
+		return "", err
+	}
+	type result struct {
+		line []byte
+		err  error
+	}
+	read := make(chan result, 1)
+	go func() {
+		line, err := term.ReadPassword(terminal)
+		read <- result{line, err}
+	}()
+	select {
+	case r := <-read:
+		return string(r.line), r.err
+	case <-ctx.Done():
+		return "", errors.Join(errInterrupted, term.Restore(terminal, before))
+	}
 }
 
 // tell prints the password that was generated for an account, unless that is "".

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -9,6 +11,7 @@ import (
 	"testing"
 
 	"golang.org/x/crypto/bcrypt"
+	"golang.org/x/sys/unix"
 
 	"github.com/decnet/decnet/store"
 	"github.com/decnet/decnet/store/sqlite"
@@ -119,6 +122,34 @@ func TestPasswordIsNotEchoed(t *testing.T) {
 		t.Errorf("the screen shows %q", shown)
 	}
 	checkUser(t, open(t, dsn), "ada", store.RoleViewer, "correct horse")
+}
+
+// TestAPasswordThatIsNotTyped interrupts the question for one: the terminal shows again what is
+// typed, and there is no account.
+func TestAPasswordThatIsNotTyped(t *testing.T) {
+	t.Parallel()
+	dsn := database(t)
+	tty, screen := terminal(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var errs bytes.Buffer
+	status := make(chan int, 1)
+	go func() {
+		status <- run(ctx, []string{"user", "add", "ada", "--db", dsn}, streams{tty, tty, io.MultiWriter(tty, &errs)}, environment{}.get)
+	}()
+	screen.waitFor(t, "New password")
+	waitForNoEcho(t, tty)
+	cancel()
+	if s := <-status; s != exitFailed || !strings.HasSuffix(errs.String(), "decnetd: interrupted\n") {
+		t.Errorf("status %d: %q", s, errs.String())
+	}
+	if mode, err := unix.IoctlGetTermios(int(tty.Fd()), unix.TCGETS); err != nil || mode.Lflag&unix.ECHO == 0 {
+		t.Errorf("the terminal does not show what is typed: %v", err)
+	}
+	screen.typeIn(t, "\n") // for whoever waits for it
+	if out := succeed(t, "", "user", "list", "--db", dsn, "--json"); out != "[]\n" {
+		t.Errorf("the accounts are %s", out)
+	}
 }
 
 func TestUserOfSomethingElse(t *testing.T) {

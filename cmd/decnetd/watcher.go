@@ -50,16 +50,7 @@ func newWatcher(sink decnet.Sink, f decnet.Fleet, only string, log *slog.Logger)
 	}
 	w := &watcher{failed: map[string]error{}, log: log}
 	w.known.Set(f.Deckies)
-	var names []string
-	switch {
-	case only != "":
-		names = []string{only}
-	case f.Mode == fleet.ModeLocal:
-		names = interfacesOf(interfaces, f.Deckies)
-	default:
-		names = []string{f.Interface}
-	}
-	for _, name := range names {
+	for _, name := range sniffed(interfaces, f, only) {
 		cfg, on := sniff.Config{Sink: sink, Deckies: w.known.Lookup, Methods: []sniff.Method{plus.New()}}, sniff.Interface{Name: name}
 		if isLoopback(interfaces, name) {
 			cfg.MaxFlows, cfg.MaxBuffer, on.Ring = loopbackFlows, loopbackBuffer, loopbackRing
@@ -69,24 +60,40 @@ func newWatcher(sink decnet.Sink, f decnet.Fleet, only string, log *slog.Logger)
 	return w, nil
 }
 
+// sniffed names the interfaces to listen on for the deckies of f.
+func sniffed(interfaces []net.Interface, f decnet.Fleet, only string) []string {
+	switch {
+	case only != "":
+		return []string{only}
+	case f.Mode == fleet.ModeLocal:
+		return interfacesOf(interfaces, f.Deckies)
+	}
+	return []string{f.Interface}
+}
+
 // sniffDeployed runs a watcher on the network of what others deploy, from the first decky on,
-// until ctx ends.
+// and on another when the fleet moves, until ctx ends.
 func sniffDeployed(ctx context.Context, db store.State, sink decnet.Sink, only string, log *slog.Logger) error {
 	tick := time.NewTicker(2 * time.Second)
 	defer tick.Stop()
 	var w *watcher
-	var running sync.WaitGroup
-	defer running.Wait()
+	var on []string
+	stop := func() {}
+	defer func() { stop() }()
 	for {
-		doc, err := deployment.Read(ctx, db)
-		switch {
-		case err != nil || w == nil && len(doc.Deckies) == 0:
-		case w == nil:
-			if w, err = newWatcher(sink, doc.Fleet, only, log); err != nil {
+		if doc, err := deployment.Read(ctx, db); err == nil && len(doc.Deckies) > 0 {
+			interfaces, err := net.Interfaces()
+			if err != nil {
 				return err
 			}
-			running.Go(func() { _ = w.run(ctx) }) // which returns nil
-		default:
+			names := sniffed(interfaces, doc.Fleet, only)
+			if w == nil || !slices.Equal(on, names) {
+				stop()
+				if w, err = newWatcher(sink, doc.Fleet, only, log); err != nil {
+					return err
+				}
+				on, stop = names, inBackground(ctx, w.run)
+			}
 			w.known.Set(doc.Deckies)
 		}
 		select {
@@ -94,6 +101,17 @@ func sniffDeployed(ctx context.Context, db store.State, sink decnet.Sink, only s
 			return nil
 		case <-tick.C:
 		}
+	}
+}
+
+// inBackground calls run, and returns what ends it and waits for its end.
+func inBackground(ctx context.Context, run func(context.Context) error) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var running sync.WaitGroup
+	running.Go(func() { _ = run(ctx) }) // which tells of errors itself
+	return func() {
+		cancel()
+		running.Wait()
 	}
 }
 

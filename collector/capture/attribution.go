@@ -15,6 +15,7 @@ import (
 type peer struct {
 	addr  netip.AddrPort
 	inode string
+	pid   int // of the process that serves it, once somebody has logged in; 0: not known
 }
 
 // parsePeers reads /proc/<pid>/net/tcp or tcp6 and returns who is connected to a local port,
@@ -30,7 +31,7 @@ func parsePeers(table string, port uint16) []peer {
 		local, ok := parseEndpoint(f[1])
 		remote, ok2 := parseEndpoint(f[2])
 		if ok && ok2 && local.Port() == port {
-			peers = append(peers, peer{remote, f[9]})
+			peers = append(peers, peer{addr: remote, inode: f[9]})
 		}
 	}
 	slices.SortFunc(peers, func(a, b peer) int {

@@ -15,7 +15,8 @@
 // size, orig_path, src_ip, src_port, ssh_user, ssh_pid, attribution, writer_pid, writer_comm,
 // writer_uid, mtime and meta_json_b64, those that are not known left out; or file_skipped with
 // size, orig_path and reason (oversize, quota, overflow, error). Process IDs are those of the
-// host. attribution says how src_ip was found:
+// host. In meta_json_b64, ss_snapshot lists who is connected: src_ip, src_port and, from about
+// half a second after the log-in on, the pid that serves them. attribution says how src_ip was found:
 //
 //	pid-chain     an ancestor of the writer is the daemon of one connection
 //	ss-only       the container has one connection, or had when it last had any, seconds ago

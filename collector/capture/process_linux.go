@@ -94,6 +94,52 @@ func socketsOf(pid int) []string {
 	return inodes
 }
 
+// maxServers bounds how many processes are looked at for those that serve connections.
+const maxServers = 1000
+
+// serversOf returns the processes that serve connections somebody has logged in on, by the inodes
+// of their sockets: of several with the same, such as those between which sshd divides its
+// privileges, that which is nearest to the session. Only what descends from the first process of a
+// container through processes of the daemon is looked at, and not what intruders run.
+func serversOf(first int, service string) map[string]int {
+	servers := make(map[string]int)
+	queue := childrenOf(first)
+	for i := 0; i < len(queue) && i < maxServers; i++ {
+		p := look(queue[i])
+		_, serving := serves(service, p.title)
+		if serving {
+			for _, inode := range socketsOf(p.pid) {
+				servers[inode] = p.pid
+			}
+		}
+		if serving || strings.HasPrefix(p.comm, "sshd") || strings.HasSuffix(p.comm, "inetd") {
+			queue = append(queue, childrenOf(p.pid)...)
+		}
+	}
+	return servers
+}
+
+// childrenOf returns the children of a process, none where the kernel does not tell.
+func childrenOf(pid int) []int {
+	names, err := filepath.Glob("/proc/" + strconv.Itoa(pid) + "/task/*/children")
+	if err != nil {
+		return nil
+	}
+	var pids []int
+	for _, name := range names {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			continue
+		}
+		for _, field := range strings.Fields(string(text)) {
+			if child, err := strconv.Atoi(field); err == nil {
+				pids = append(pids, child)
+			}
+		}
+	}
+	return pids
+}
+
 // peersOf returns who is connected to a port of the network that a process is in.
 func peersOf(pid int, port uint16) []peer {
 	var peers []peer

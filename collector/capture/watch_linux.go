@@ -64,7 +64,7 @@ func (w *Watcher) watch(ctx context.Context, c Container) error {
 		defer cancel()
 		awaitEnd(ctx, pidfd)
 	})
-	at := &guests{pid: c.PID, port: portOf(c.Service)}
+	at := &guests{pid: c.PID, service: c.Service, port: portOf(c.Service)}
 	running.Go(func() { at.watch(ctx) })
 	started, err := w.watchPrograms(c, at)
 	if err != nil { // a kernel without permission events
@@ -208,6 +208,11 @@ func (w *Watcher) arrived(c Container, at *guests, f *os.File, pid int, queue ch
 		sockets = socketsOf(daemon.pid)
 	}
 	item.peers = at.peers()
+	for i, p := range item.peers {
+		if slices.Contains(sockets, p.inode) {
+			item.peers[i].pid = daemon.pid
+		}
+	}
 	item.sessions = loginsOf(c.PID)
 	item.origin = attribute(daemon, sockets, item.peers, item.sessions)
 	select {
@@ -311,13 +316,13 @@ func (item written) fields(stored services.Artifact, modified time.Time) []decne
 // meta is what has no field of its own.
 func (item written) meta() string {
 	type snapshot struct {
-		Inode string `json:"inode"`
-		IP    string `json:"src_ip"`
-		Port  uint16 `json:"src_port"`
+		PID  int    `json:"pid,omitempty"`
+		IP   string `json:"src_ip"`
+		Port uint16 `json:"src_port"`
 	}
 	peers := []snapshot{}
 	for _, p := range item.peers {
-		peers = append(peers, snapshot{p.inode, p.addr.Addr().String(), p.addr.Port()})
+		peers = append(peers, snapshot{p.pid, p.addr.Addr().String(), p.addr.Port()})
 	}
 	text, _ := json.Marshal(map[string]any{ // texts, numbers and times always marshal, maps by key
 		"captured_at": item.at.UTC().Format(time.RFC3339Nano), "writer_cmdline": item.writer.title, "writer_loginuid": item.writer.loginUID,

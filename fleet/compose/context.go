@@ -121,6 +121,12 @@ func (d *Document) WriteFile(path string) error {
 	if err != nil {
 		return err
 	}
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return fmt.Errorf("%s is a directory: %w", path, decnet.ErrInvalid)
+	}
+	if _, err := os.Stat(filepath.Dir(path)); err != nil {
+		return err
+	}
 	for name, context := range d.Contexts {
 		if err := writeContext(filepath.Join(filepath.Dir(path), filepath.FromSlash(name)), context); err != nil {
 			return err
@@ -146,6 +152,7 @@ func writeContext(dir string, context fs.FS) error {
 	if err := os.MkdirAll(parent, 0o700); err != nil {
 		return err
 	}
+	defer os.Remove(parent) // if it is empty
 	tmp, err := os.MkdirTemp(parent, ".context-*")
 	if err != nil {
 		return err

@@ -90,7 +90,11 @@ func Preview(last Document, way Way, plan Plan) (wanted decnet.Fleet, planned ma
 		}
 		sum := digestOf(first)
 		planned[k.Name] = sum + " " + first.Addr.String() + " " + first.Addr6.String()
-		same := !moved && way != Anew && strings.HasPrefix(last.Planned[k.Name], sum+" ")
+		var has *decnet.Decky
+		if i >= 0 {
+			has = &last.Deckies[i]
+		}
+		same := !moved && way != Anew && asksAgain(first, has, last.Planned[k.Name])
 		switch {
 		case i < 0 && same && way == Update:
 			continue
@@ -129,10 +133,33 @@ func keepTime(k, was decnet.Decky) decnet.Decky {
 	return k
 }
 
-// digestOf is the digest of a decky as planned, whenever and at whatever address.
+// digestOf is the digest of what a plan asks for with a decky, whenever and at whatever address.
+// Its host name is drawn, and not asked for.
 func digestOf(k decnet.Decky) string {
+	k.Hostname = ""
+	return "2:" + firstDigestOf(k)
+}
+
+// firstDigestOf is what digestOf was at first.
+func firstDigestOf(k decnet.Decky) string {
 	k.LastMutated, k.Addr, k.Addr6 = time.Time{}, netip.Addr{}, netip.Addr{}
 	return digest(k)
+}
+
+// asksAgain reports whether a plan asks for a decky as the entry in Document.Planned says. has is
+// the decky that there is, nil when it is gone. In an entry with the first digest the
+// distribution was drawn by the place in a document: that which the decky has counts.
+func asksAgain(asked decnet.Decky, has *decnet.Decky, entry string) bool {
+	switch {
+	case entry == "":
+		return false
+	case strings.HasPrefix(entry, "2:"):
+		return strings.HasPrefix(entry, digestOf(asked)+" ")
+	case has == nil:
+		return true
+	}
+	asked.Hostname, asked.Distro = has.Hostname, has.Distro
+	return strings.HasPrefix(entry, firstDigestOf(asked)+" ")
 }
 
 func digest(v any) string {

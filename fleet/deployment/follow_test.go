@@ -1,7 +1,11 @@
 package deployment_test
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"net/netip"
 	"strings"
 	"testing"
@@ -10,13 +14,14 @@ import (
 	"github.com/decnet/decnet"
 	"github.com/decnet/decnet/fleet"
 	"github.com/decnet/decnet/fleet/deployment"
+	"github.com/decnet/decnet/store"
 )
 
 // ini is a Plan of a document, which has the honeypots of the tests.
 func ini(t testing.TB, text string) deployment.Plan {
 	return func(stay decnet.Fleet) (decnet.Fleet, error) {
 		return fleet.FromINI(registry(t), []byte(text), fleet.Options{
-			Mode: fleet.ModeMACVLAN, Interface: "lan0", Subnet: netip.MustParsePrefix("10.0.0.0/24"), Seed: stay.Seed,
+			Mode: fleet.ModeMACVLAN, Interface: "lan0", Subnet: netip.MustParsePrefix("10.0.0.0/20"), Seed: stay.Seed,
 			Existing: decnet.Fleet{Deckies: stay.Deckies},
 		})
 	}
@@ -152,5 +157,103 @@ func TestAPlanThatFailedIsNewTheNextTime(t *testing.T) {
 	e.fail = ""
 	if got := stands(follow(t, d, deployment.Update, "[web]\nservices = beta\n[db]\nservices = alpha\n")); got != "web beta; db alpha" {
 		t.Errorf("the next time: %s", got)
+	}
+}
+
+// TestASectionInFrontChangesNoOther: nothing of a decky depends on where in a file it is.
+func TestASectionInFrontChangesNoOther(t *testing.T) {
+	t.Parallel()
+	const text = "[web]\nservices = alpha\n[db]\nservices = alpha\n[farm]\nservices = beta\namount = 20\n"
+	d := docker(open(t), &engine{}, "test")
+	before := follow(t, d, deployment.Update, text)
+	mutated(t, d, "web", "beta")
+	before.Deckies[0].Services = []string{"beta"}
+	for _, way := range []deployment.Way{deployment.Update, deployment.Replace} {
+		now := follow(t, d, way, "[front]\nservices = alpha\namount = 5\n"+text)
+		if diff := fleet.Compare(before, now); len(now.Deckies) != 27 || len(diff.Changed)+len(diff.Removed) != 0 {
+			t.Errorf("%d: %+v", way, diff.Changed)
+		}
+		now = follow(t, d, way, text)
+		if diff := fleet.Compare(before, now); !diff.Empty() {
+			t.Errorf("%d: without it %+v", way, diff)
+		}
+	}
+}
+
+// TestADocumentOfTheFirstDigestsStays goes on with what was planned when distributions were drawn
+// by the place in the file, and host names were part of what was asked for.
+func TestADocumentOfTheFirstDigestsStays(t *testing.T) {
+	t.Parallel()
+	const text = "[web]\nservices = alpha\n[db]\nservices = alpha\n[gone]\nservices = alpha\n"
+	db := open(t)
+	d := docker(db, &engine{}, "test")
+	before := follow(t, d, deployment.Update, text)
+	mutated(t, d, "web", "beta")
+	doc := document(t, db)
+	for i, drawn := range []string{"kali", "arch", "debian"} {
+		k := &doc.Deckies[i]
+		k.Distro, k.Hostname = drawn, "OLD-"+drawn
+		planned := *k
+		planned.Services, planned.LastMutated, planned.Addr, planned.Addr6 = []string{"alpha"}, time.Time{}, netip.Addr{}, netip.Addr{}
+		text, err := json.Marshal(planned)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum := sha256.Sum256(text)
+		doc.Planned[k.Name] = hex.EncodeToString(sum[:16]) + " " + before.Deckies[i].Addr.String() + " " + before.Deckies[i].Addr6.String()
+	}
+	doc.Deckies = doc.Deckies[:2] // the third was taken down
+	value, err := json.Marshal(doc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := db.SetState(t.Context(), store.FleetKey, value); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		now := follow(t, d, deployment.Update, text)
+		if diff := fleet.Compare(doc.Fleet, now); !diff.Empty() {
+			t.Fatalf("%+v", diff)
+		}
+	}
+	now := follow(t, d, deployment.Update, strings.Replace(text, "[db]\nservices = alpha", "[db]\nservices = beta", 1))
+	if diff := fleet.Compare(doc.Fleet, now); len(diff.Changed) != 1 || diff.Changed[0].New.Name != "db" {
+		t.Errorf("another section: %+v", diff)
+	}
+}
+
+// TestNoTwoDeckiesShareAHostName has a fleet grow until host names are short. Deckies that are
+// there stay, where a plan of all would give their host names to others.
+func TestNoTwoDeckiesShareAHostName(t *testing.T) {
+	t.Parallel()
+	d := docker(open(t), &engine{}, "test")
+	var before decnet.Fleet
+	text := ""
+	for i := range 60 {
+		text = fmt.Sprintf("[d%d]\nservices = alpha\namount = 20\n", 60-i) + text
+		if i%12 != 11 {
+			continue
+		}
+		now := follow(t, d, deployment.Update, text)
+		if diff := fleet.Compare(before, now); len(diff.Changed) > 0 {
+			t.Errorf("a larger fleet changes %+v", diff.Changed)
+		}
+		out, err := d.Deploy(t.Context(), func(last decnet.Fleet) (decnet.Fleet, error) {
+			for i := range last.Deckies {
+				last.Deckies[i].Services = []string{"beta"}
+			}
+			return last, nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		before = out.After
+		names := make(map[string]string)
+		for _, k := range now.Deckies {
+			if other := names[strings.ToLower(k.Hostname)]; other != "" {
+				t.Errorf("%s and %s are %s", other, k.Name, k.Hostname)
+			}
+			names[strings.ToLower(k.Hostname)] = k.Name
+		}
 	}
 }

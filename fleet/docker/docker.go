@@ -50,6 +50,9 @@ type Options struct {
 	// third is final. 0: five seconds.
 	Retry time.Duration
 
+	// Dial is how long the engine may take to answer New. 0: 15 seconds.
+	Dial time.Duration
+
 	// Probe is how long the owner of an address that a decky is to have may take to say
 	// so. 0: one second. Negative: nobody is asked.
 	Probe time.Duration
@@ -87,7 +90,7 @@ func New(reg *services.Registry, opt Options) (*Runtime, error) {
 	opt.Probe = cmp.Or(opt.Probe, time.Second)
 	opt.Compose.Project = cmp.Or(opt.Compose.Project, compose.DefaultProject)
 	opt.Compose.Network = cmp.Or(opt.Compose.Network, compose.DefaultNetwork)
-	ctx, cancel := context.WithTimeout(context.Background(), dialTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), cmp.Or(opt.Dial, 15*time.Second))
 	defer cancel()
 	e, err := dial(ctx, opt.Host)
 	if err != nil {
@@ -95,9 +98,6 @@ func New(reg *services.Registry, opt Options) (*Runtime, error) {
 	}
 	return &Runtime{engine: e, reg: reg, opt: opt, say: &progress{call: opt.Progress}, turn: make(chan struct{}, 1), slots: make(chan struct{}, parallel)}, nil
 }
-
-// dialTimeout bounds the wait for the first sign of life of an engine.
-const dialTimeout = 15 * time.Second
 
 // Close ends the connections to the engine. The deckies stay.
 func (r *Runtime) Close() error { return r.engine.c.Close() }

@@ -54,6 +54,9 @@ func dial(ctx context.Context, host string) (engine, error) {
 	p, err := c.Ping(ctx)
 	if err != nil {
 		_ = c.Close()
+		if ctx.Err() != nil {
+			return engine{}, fmt.Errorf("docker: %w: %s has not said anything: %w", ErrNoEngine, c.DaemonHost(), err)
+		}
 		return engine{}, fmt.Errorf("docker: %w", kind(err))
 	}
 	c.NegotiateAPIVersionPing(p)

@@ -3,6 +3,7 @@ package docker_test
 import (
 	"context"
 	"errors"
+	"net"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -18,6 +19,15 @@ import (
 func TestWithoutEngine(t *testing.T) {
 	_, err := docker.New(registry(t), docker.Options{Host: "unix:///nonexistent/docker.sock"})
 	if !errors.Is(err, docker.ErrNoEngine) || !strings.Contains(err.Error(), "/nonexistent/docker.sock") {
+		t.Errorf("%v", err)
+	}
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	_, err = docker.New(registry(t), docker.Options{Host: "tcp://" + silent.Addr().String(), Dial: time.Millisecond})
+	if !errors.Is(err, docker.ErrNoEngine) || !strings.Contains(err.Error(), silent.Addr().String()) {
 		t.Errorf("%v", err)
 	}
 	if _, err := docker.New(registry(t), docker.Options{Host: "nothing"}); !errors.Is(err, decnet.ErrInvalid) {

@@ -616,10 +616,43 @@ func capturedFiles(t *testing.T, l *lab) {
 		Captured string           `json:"captured_at"`
 		Cmdline  string           `json:"writer_cmdline"`
 		Sessions []map[string]any `json:"concurrent_sessions"`
-		Peers    []map[string]any `json:"ss_snapshot"`
+		Peers    []struct {
+			PID  int
+			IP   string `json:"src_ip"`
+			Port int    `json:"src_port"`
+		} `json:"ss_snapshot"`
 	}
 	if err := json.Unmarshal(meta, &m); err != nil || m.Captured == "" || !strings.HasPrefix(m.Cmdline, "bash -c") || len(m.Peers) != 3 {
 		t.Errorf("%v: %s", err, meta)
+	}
+	for _, p := range m.Peers {
+		if mine := strconv.Itoa(p.Port) == e.Value("src_port"); p.IP != "10.99.0.50" || mine && strconv.Itoa(p.PID) != e.Value("ssh_pid") {
+			t.Errorf("the file of the process %s, and these peers: %s", e.Value("ssh_pid"), meta)
+		}
+	}
+	for i := 0; ; i++ { // the processes of the others are looked for now and then
+		name := fmt.Sprintf("/tmp/pids%d", i)
+		inside("echo pids > " + name)
+		e := exact(name, []byte("pids\n"), "ss-ambiguous")
+		meta, err := base64.StdEncoding.DecodeString(e.Value("meta_json_b64"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal(meta, &m); err != nil {
+			t.Fatal(err)
+		}
+		pids := make(map[int]bool)
+		for _, p := range m.Peers {
+			if comm, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", p.PID)); err == nil && strings.HasPrefix(string(comm), "sshd") {
+				pids[p.PID] = true
+			}
+		}
+		if len(pids) == 3 {
+			break
+		}
+		if i == 100 {
+			t.Fatalf("the processes of peers are never known: %s", meta)
+		}
 	}
 	exact("/dev/shm/gone", []byte("gone\n"), "pid-chain")
 	end6 := l.session(t, "-6 root", "letmein", "echo six > /tmp/of-six")

@@ -108,6 +108,9 @@ func explain(ctx context.Context, err error) error {
 		case sqlite3.SQLITE_FULL:
 			what = "the disk is full"
 		}
+		if e.Code() == sqlite3.SQLITE_IOERR_SHMSIZE {
+			what = "the disk is full"
+		}
 	case ctx.Err() != nil:
 		return fmt.Errorf("gave up waiting for the file: %w", ctx.Err())
 	}

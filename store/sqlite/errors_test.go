@@ -60,6 +60,7 @@ func TestOpenErrors(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	write("byte", "x")
 	write("text", strings.Repeat("this is not a database\n", 100))
 	if err := os.Mkdir(filepath.Join(dir, "folder"), 0o700); err != nil {
 		t.Fatal(err)
@@ -81,6 +82,7 @@ func TestOpenErrors(t *testing.T) {
 		{"missing/decnet.db", "the directory does not exist", os.ErrNotExist},
 		{"folder", "not a regular file", nil},
 		{"text", "not an SQLite file", decnet.ErrSemantic},
+		{"byte", "not an SQLite file", decnet.ErrSemantic},
 		{"foreign", "belongs to another program", decnet.ErrSemantic},
 		{"newer", "schema version 999 and this program knows up to 3", decnet.ErrSemantic},
 	} {

@@ -19,10 +19,12 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"time"
 
+	"github.com/decnet/decnet"
 	"github.com/decnet/decnet/store"
 	"github.com/decnet/decnet/store/internal/sqlrepo"
 )
@@ -124,6 +126,9 @@ func create(path string) (string, error) {
 	return path, f.Close()
 }
 
+// headerSize is that of the header of an SQLite file.
+const headerSize = 100
+
 // locate returns the absolute path, so that connections opened later do not depend on the
 // working directory.
 func locate(path string) (string, error) {
@@ -134,8 +139,13 @@ func locate(path string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+	info, err := os.Stat(path)
+	switch {
+	case err != nil: // it may be made
+	case !info.Mode().IsRegular():
 		return "", errors.New("not a regular file")
+	case info.Size() > 0 && info.Size() < headerSize:
+		return "", fmt.Errorf("not an SQLite file: %w", decnet.ErrSemantic) // for SQLite, one of a byte is empty
 	}
 	return path, nil
 }

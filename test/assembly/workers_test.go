@@ -54,7 +54,7 @@ func TestWorkersApart(t *testing.T) {
 	if err := d.Call(t.Context(), "GET", "/health", nil, &health); err != nil || health.Status != "healthy" {
 		t.Errorf("health: %+v, %v", health, err)
 	}
-	if got, want := slices.Sorted(maps.Keys(health.Components)), []string{"audit_log", "database", "ingestion_worker", "live_stream"}; !slices.Equal(got, want) {
+	if got, want := slices.Sorted(maps.Keys(health.Components)), []string{"audit_log", "database", "ingestion_worker", "job_runner", "live_stream"}; !slices.Equal(got, want) {
 		t.Errorf("health tells of %q, want %q", got, want)
 	}
 	if err := d.Call(t.Context(), "POST", "/deckies/deploy", map[string]string{"ini_content": "[x]\nservices = ssh\n"}, nil); err == nil || !strings.Contains(err.Error(), "503") {
@@ -96,6 +96,34 @@ func TestWorkersApart(t *testing.T) {
 		t.Errorf("a profile beside an up says %s", said)
 	}
 	whole.Stop(t)
+}
+
+// TestUpTakesWhatAnAPIHasLeft: what operators did at an api that was killed is in the spool of its
+// data directory, and in the database of the up that comes after it, once.
+func TestUpTakesWhatAnAPIHasLeft(t *testing.T) {
+	t.Parallel()
+	data := t.TempDir()
+	// The database of the api is another, so that nothing is in that of up.
+	killed := daemontest.Worker(t, binaries.plain, "api", data, "--api", "127.0.0.1:0", "--engine", "unix:///nowhere.sock", "--db", "sqlite:"+filepath.Join(t.TempDir(), "other.db"))
+	killed.LogIn(t)
+	daemontest.WaitFor(t, "the change of the password in the spool", func() bool {
+		text, err := os.ReadFile(filepath.Join(data, "audit.json"))
+		return err == nil && strings.Contains(string(text), "password_changed")
+	})
+	killed.Kill()
+	for range 2 {
+		up := daemontest.Start(t, binaries.plain, data, "--services", "redis", "--deckies", "1", "--base-ip", "127.0.62.62", "--port-offset", strconv.Itoa(offset))
+		up.LogIn(t)
+		daemontest.WaitFor(t, "what was done at both", func() bool { return len(up.Logs(t, "service:audit event:password_changed")) == 2 })
+		up.Stop(t)
+	}
+	api := daemontest.Worker(t, binaries.plain, "api", data, "--api", "127.0.0.1:0", "--engine", "unix:///nowhere.sock")
+	api.LogIn(t)
+	daemontest.WaitFor(t, "the log-in", func() bool { return len(api.Logs(t, "service:audit event:login")) > 0 })
+	if n := len(api.Logs(t, "service:audit event:password_changed")); n != 2 {
+		t.Errorf("the password was changed %d times", n)
+	}
+	api.Stop(t)
 }
 
 // attacked is the spool of a decky that was attacked.

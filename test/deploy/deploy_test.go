@@ -33,8 +33,11 @@ func TestMain(m *testing.M) {
 	os.Exit(status)
 }
 
-// password is the first one of the administrator.
-const password = "correct horse"
+// The passwords of the administrator: the first one, and that after deckies.
+const (
+	password = "correct horse"
+	later    = "battery staple"
+)
 
 // place is an engine, a LAN and the programs, with a data directory.
 type place struct {
@@ -223,8 +226,18 @@ func (d *daemon) end(t testing.TB, s os.Signal) {
 	}
 }
 
-// ask is what the API answers, once deckies has logged in.
+// ask is what the API answers, once somebody has logged in.
 func (d *daemon) ask(t testing.TB, method, path, body string) string {
+	t.Helper()
+	status, answer := d.request(t, method, path, body)
+	if status != http.StatusOK {
+		t.Fatalf("%s: %d %s", path, status, answer)
+	}
+	return answer
+}
+
+// request is what the API answers, whatever that is.
+func (d *daemon) request(t testing.TB, method, path, body string) (status int, answer string) {
 	t.Helper()
 	api := regexp.MustCompile(`http://\S+/api/v1`).FindString(d.out())
 	req, err := http.NewRequestWithContext(t.Context(), method, api+path, strings.NewReader(body))
@@ -238,28 +251,31 @@ func (d *daemon) ask(t testing.TB, method, path, body string) string {
 		t.Fatal(err)
 	}
 	defer resp.Body.Close()
-	answer, err := io.ReadAll(resp.Body)
-	if err != nil || resp.StatusCode != http.StatusOK {
-		t.Fatalf("%s: %s %s, %v", path, resp.Status, answer, err)
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatalf("%s: %s %s, %v", path, resp.Status, text, err)
 	}
-	return string(answer)
+	return resp.StatusCode, string(text)
+}
+
+// login logs the administrator in.
+func (d *daemon) login(t testing.TB, password string) {
+	t.Helper()
+	var answer struct {
+		Token string `json:"access_token"`
+	}
+	if err := json.Unmarshal([]byte(d.ask(t, "POST", "/auth/login", `{"username":"admin","password":"`+password+`"}`)), &answer); err != nil {
+		t.Fatal(err)
+	}
+	d.token = answer.Token
 }
 
 // deckies logs in for the first time, and is what the API lists.
 func (d *daemon) deckies(t testing.TB) string {
 	t.Helper()
-	login := func(password string) {
-		var answer struct {
-			Token string `json:"access_token"`
-		}
-		if err := json.Unmarshal([]byte(d.ask(t, "POST", "/auth/login", `{"username":"admin","password":"`+password+`"}`)), &answer); err != nil {
-			t.Fatal(err)
-		}
-		d.token = answer.Token
-	}
-	login(password)
-	d.ask(t, "POST", "/auth/change-password", `{"old_password":"`+password+`","new_password":"battery staple"}`)
-	login("battery staple")
+	d.login(t, password)
+	d.ask(t, "POST", "/auth/change-password", `{"old_password":"`+password+`","new_password":"`+later+`"}`)
+	d.login(t, later)
 	return d.ask(t, "GET", "/deckies", "")
 }
 
@@ -374,15 +390,24 @@ func TestLifeOfAFleet(t *testing.T) {
 	}
 
 	config := p.ini("redis", "http, ftp")
-	if out := p.succeed("deploy", "--config", config, "--dry-run"); !regexp.MustCompile(`(?m)^decoy-02 +10\.99\.0\.12 +\S+ +ftp, http +added$`).MatchString(out) ||
+	out := p.succeed("deploy", "--config", config, "--dry-run")
+	if !regexp.MustCompile(`(?m)^decoy-02 +10\.99\.0\.12 +\S+ +ftp, http +added$`).MatchString(out) ||
 		!strings.Contains(out, "create  container  decoy-02-http") {
 		t.Errorf("the dry run prints:\n%s", out)
 	}
 	if list := p.containers(); len(list) != 0 {
 		t.Errorf("a dry run made %v", list)
 	}
-	if out := p.succeed("deploy", "--config", config); !regexp.MustCompile(`(?m)^decoy-01 +10\.99\.0\.11 +\S+ +redis +added$`).MatchString(out) {
-		t.Errorf("deploy prints:\n%s", out)
+	seed := regexp.MustCompile(`(?m)^--seed ([0-9a-f]{64})$`).FindStringSubmatch(out)
+	if seed == nil || !strings.Contains(p.succeed("deploy", "--config", config, "--dry-run", "--json"), `"seed": "`) {
+		t.Fatalf("the dry run tells no seed:\n%s", out)
+	}
+	would, _, _ := strings.Cut(out, "\n\n")
+	if out := p.succeed("deploy", "--config", config, "--seed", seed[1]); out != would+"\n" || !regexp.MustCompile(`(?m)^decoy-01 +10\.99\.0\.11 +\S+ +redis +added$`).MatchString(out) {
+		t.Errorf("deploy prints:\n%s\nand the dry run:\n%s", out, would)
+	}
+	if out := p.succeed("deploy", "--config", config, "--dry-run"); strings.Contains(out, "--seed") {
+		t.Errorf("the dry run tells the seed that is kept:\n%s", out)
 	}
 	if list := p.containers(); !slices.Equal(list, []string{"decoy-01", "decoy-01-redis", "decoy-02", "decoy-02-ftp", "decoy-02-http"}) {
 		t.Errorf("containers %v", list)
@@ -507,6 +532,66 @@ func TestWorkersApart(t *testing.T) {
 	if n := len(p.records(`"auth_attempt"`, "bird")); n != 1 {
 		t.Errorf("%d records of the first attack", n)
 	}
+	p.succeed("teardown", "--all")
+}
+
+// TestTheAPIFindsAnEngineThatStartsLater has api begin without an engine: health says so as soon
+// as there are deckies that it would be needed for, and deploying is refused until it is there.
+func TestTheAPIFindsAnEngineThatStartsLater(t *testing.T) {
+	p := newPlace(t)
+	stop := func() {
+		t.Helper()
+		if err := p.engine.Stop(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	start := func() {
+		t.Helper()
+		if err := p.engine.Run(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	stop()
+	api := p.serve("api", "--api", "127.0.0.1:0")
+	api.deckies(t)
+	if health := api.ask(t, "GET", "/health", ""); strings.Contains(health, `"fleet"`) || !strings.Contains(health, `"status":"healthy"`) {
+		t.Errorf("without deckies and engine, health is %s", health)
+	}
+	// The first address of the LAN is that of the host.
+	if out, err := exec.Command("ip", "addr", "add", "10.99.0.2/24", "dev", enginetest.Parent).CombinedOutput(); err != nil {
+		t.Fatalf("%v, %s", err, out)
+	}
+	body, err := json.Marshal(map[string]string{"ini_content": "[general]\nnet = " + enginetest.Subnet + "\ngw = " + enginetest.Gateway +
+		"\ninterface = " + enginetest.Parent + "\n[decoy-01]\nservices = redis\n"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if status, answer := api.request(t, "POST", "/deckies/deploy", string(body)); status != http.StatusServiceUnavailable {
+		t.Errorf("deploying without an engine: %d %s", status, answer)
+	}
+	start()
+	eventually(t, "a fleet in health", func() bool { return strings.Contains(api.ask(t, "GET", "/health", ""), `"fleet":{"status":"ok"`) })
+	api.ask(t, "POST", "/deckies/deploy", string(body))
+	p.isUp("decoy-01 redis")
+	if r := p.status(); r.Deckies[0].IP != "10.99.0.3" {
+		t.Errorf("the decky is at %s", r.Deckies[0].IP)
+	}
+
+	stop()
+	eventually(t, "health that says that there is no engine", func() bool {
+		health := api.ask(t, "GET", "/health", "")
+		return strings.Contains(health, `"fleet":{"status":"failing","detail":"docker: the container engine does not answer`) && strings.Contains(health, `"status":"degraded"`)
+	})
+	api.end(t, syscall.SIGTERM)
+	api = p.serve("api", "--api", "127.0.0.1:0")
+	api.login(t, later)
+	if health := api.ask(t, "GET", "/health", ""); !strings.Contains(health, `"fleet":{"status":"failing","detail":"docker: the container engine does not answer`) {
+		t.Errorf("with a decky and no engine, health is %s", health)
+	}
+	start()
+	eventually(t, "a fleet that is well", func() bool { return strings.Contains(api.ask(t, "GET", "/health", ""), `"fleet":{"status":"ok"`) })
+	api.ask(t, "POST", "/deckies/decoy-01/mutate", "")
+	api.end(t, syscall.SIGTERM)
 	p.succeed("teardown", "--all")
 }
 

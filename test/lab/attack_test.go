@@ -24,6 +24,7 @@ interface = lab0
 [gate]
 ip = 10.99.0.11
 archetype = linux-server
+distro = debian
 services = ssh, telnet
 
 [gate.ssh]
