@@ -467,7 +467,7 @@ func TestW27_AStartThatFailsChangesNothing(t *testing.T) {
 		"--base-ip 192.0.2.1":           "this machine does not have the address; use loopback",
 		"--port-offset 60000":           "port 6379/tcp with the offset 60000 is no port number",
 		"--api " + busy.Addr().String(): "--api: ",
-		"--api 127.0.0.1:99999":         "--api: ",
+		"--api 192.0.2.1:8000":          "--api: ",
 	} {
 		refused(t, up(nil, more), exitFailed, says)
 		if list := accounts(); list != "[]\n" {
