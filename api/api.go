@@ -96,6 +96,7 @@ type server struct {
 	turns    *turns
 	ping     pingCache
 	accounts changes
+	rights   sync.Mutex // held while they are taken
 	pace     pace
 	document []byte                 // OpenAPI
 	manual   func() (manual, error) // the same for people, made when it is asked for

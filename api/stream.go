@@ -142,7 +142,8 @@ func (s *server) follow(w http.ResponseWriter, r *http.Request, who caller, p *p
 	if id, err := strconv.ParseInt(r.Header.Get("Last-Event-ID"), 10, 64); err == nil && id > 0 {
 		last = id
 	}
-	if last > 0 {
+	resumes := last > 0
+	if resumes {
 		// An ID of another database would hide all that comes. What is newest is looked up
 		// first, so that nothing comes unseen in between.
 		newest, err := s.Store.MaxRecordID(r.Context())
@@ -179,7 +180,7 @@ func (s *server) follow(w http.ResponseWriter, r *http.Request, who caller, p *p
 			return nil
 		}
 	}
-	if last > 0 {
+	if resumes {
 		out.sent = last
 		if !out.catchUp(r.Context()) {
 			return nil

@@ -650,6 +650,45 @@ func TestCatchingUpEnds(t *testing.T) {
 	}
 }
 
+// emptied is a store that gets its first record just when the newest one was looked up.
+type emptied struct {
+	store.Repository
+	fill func()
+}
+
+func (e *emptied) MaxRecordID(ctx context.Context) (int64, error) {
+	id, err := e.Repository.MaxRecordID(ctx)
+	e.fill()
+	return id, err
+}
+
+// TestStreamOfAnEmptiedStoreMissesNothing: whoever comes back with an ID from before is sent
+// what came while the stream was opened.
+func TestStreamOfAnEmptiedStoreMissesNothing(t *testing.T) {
+	t.Parallel()
+	db := new(emptied)
+	f := newFixture(t, func(c *api.Config) {
+		db.Repository = c.Store.(store.Repository)
+		c.Store = db
+	})
+	f.runHub(t)
+	other := f.watch(t, "/stream", f.view, "")
+	other.ready()
+	told := make(chan struct{}) // the hub has told of the record
+	go func() {
+		defer close(told)
+		for other.lines.Scan() && !strings.Contains(other.lines.Text(), "first") {
+		}
+	}()
+	var once sync.Once
+	db.fill = func() { once.Do(func() { f.ingest(t, "decky-01", "ssh", "first"); <-told }) }
+	v := f.watch(t, "/stream?lastEventId=7", f.view, "")
+	v.ready()
+	if m := v.next("logs"); !strings.Contains(string(m.Data), "first") {
+		t.Errorf("%s", m.Data)
+	}
+}
+
 // TestStreamOverHTTP2 is for servers with TLS, where many streams share a connection.
 func TestStreamOverHTTP2(t *testing.T) {
 	t.Parallel()

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"sync/atomic"
@@ -86,12 +87,21 @@ func (s *server) deleteUser(w http.ResponseWriter, r *http.Request) error {
 	if user.UUID == who.ID {
 		return refuse(http.StatusForbidden, "Nobody deletes their own account")
 	}
-	if err := s.Store.DeleteUser(r.Context(), user.UUID); err != nil {
+	err = s.takeRights(w, r, func(ctx context.Context) error { return s.Store.DeleteUser(ctx, user.UUID) })
+	if err != nil {
 		return err
 	}
 	s.accounts.changed()
 	s.audit(r, who.Identity, "user_deleted", decnet.F("target", user.Username))
 	return respond(w, r, http.StatusOK, message{"User deleted"})
+}
+
+// takeRights lets one administrator at a time take somebody's rights, who still is one then: of
+// two who take each other's, one stays.
+func (s *server) takeRights(w http.ResponseWriter, r *http.Request, take func(context.Context) error) error {
+	s.rights.Lock()
+	defer s.rights.Unlock()
+	return s.admin(func(_ http.ResponseWriter, r *http.Request) error { return take(r.Context()) })(w, r)
 }
 
 type roleRequest struct {
@@ -111,7 +121,8 @@ func (s *server) setRole(w http.ResponseWriter, r *http.Request) error {
 	if user.UUID == who.ID {
 		return refuse(http.StatusForbidden, "Nobody changes their own role")
 	}
-	if err := s.Store.SetRole(r.Context(), user.UUID, req.Role); err != nil {
+	err = s.takeRights(w, r, func(ctx context.Context) error { return s.Store.SetRole(ctx, user.UUID, req.Role) })
+	if err != nil {
 		return err
 	}
 	s.accounts.changed()

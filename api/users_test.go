@@ -97,6 +97,54 @@ func TestNobodyLocksThemselvesOut(t *testing.T) {
 	}
 }
 
+// deleting is a store that says when an account is about to be deleted, and waits.
+type deleting struct {
+	store.Repository
+	reached chan struct{}
+	open    chan struct{}
+}
+
+func (d *deleting) DeleteUser(ctx context.Context, uuid string) error {
+	d.reached <- struct{}{}
+	<-d.open
+	return d.Repository.DeleteUser(ctx, uuid)
+}
+
+// TestTwoAdministratorsDoNotDeleteEachOther at the same moment, which would leave none.
+func TestTwoAdministratorsDoNotDeleteEachOther(t *testing.T) {
+	t.Parallel()
+	db := &deleting{reached: make(chan struct{}, 2), open: make(chan struct{})}
+	f := newFixture(t, func(c *api.Config) {
+		db.Repository = c.Store.(store.Repository)
+		c.Store = db
+	})
+	if _, err := f.db.CreateUser(t.Context(), store.User{Username: "ann", Role: store.RoleAdmin, PasswordHash: quickHash(t, "ann-password")}); err != nil {
+		t.Fatal(err)
+	}
+	tokens := map[string]string{"boss": f.admin, "ann": f.login(t, "ann", "ann-password")}
+	answers := make(chan int, 2)
+	remove := func(who, whom string) {
+		users := get[settings](t, f, tokens[who], "/config").Users
+		i := slices.IndexFunc(users, func(u account) bool { return u.Username == whom })
+		go func() {
+			status, _, _ := f.do(t, tokens[who], "DELETE", "/config/users/"+users[i].UUID, "")
+			answers <- status
+		}()
+	}
+	remove("boss", "ann")
+	<-db.reached
+	remove("ann", "boss")
+	select {
+	case <-db.reached:
+	case <-time.After(300 * time.Millisecond): // it waits, or has not come so far
+	}
+	close(db.open)
+	got := []int{<-answers, <-answers}
+	if slices.Sort(got); !slices.Equal(got, []int{200, 401}) {
+		t.Errorf("they were answered %d", got)
+	}
+}
+
 func TestUserLimits(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, nil)
