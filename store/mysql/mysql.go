@@ -27,8 +27,8 @@
 // the one that is written to may be behind it, unless its wsrep_sync_wait says otherwise.
 //
 // It is tested with MariaDB 10.11 and MySQL 9.7.4; "make mysql MYSQL_DIR=…" runs the same tests
-// on any installation of MySQL. The newest of what it needs are descending indexes, which MySQL
-// has since 8.0.1. It does without what came later, such as the alias of the new row in ON
+// on any installation of MySQL. The newest of what it needs are window functions, which MySQL
+// has since 8.0.2. It does without what came later, such as the alias of the new row in ON
 // DUPLICATE KEY UPDATE, and without what changed since, such as default character sets and
 // collations, SQL modes, the sorting of GROUP BY, CHECK, and mysql_native_password.
 //
