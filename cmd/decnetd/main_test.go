@@ -146,7 +146,7 @@ func TestWrongCommandLines(t *testing.T) {
 		{"user add a b", exitUsage, "accepts 1 arg(s)"},
 		{"user add x --role king", exitUsage, "--role must be admin or viewer"},
 		{"user add x\x1b[2J", exitUsage, "printable"},
-		{"user add " + strings.Repeat("x", 65), exitUsage, "1 to 64 bytes"},
+		{"user add " + strings.Repeat("x", 65), exitUsage, "1 to 64 characters"},
 		{"services a b", exitUsage, "accepts at most 1"},
 		{"services nope", exitUsage, `"nope" is not one of ftp,`},
 		{"archetypes x", exitUsage, "see decnetd archetypes --help"},
