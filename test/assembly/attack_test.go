@@ -26,6 +26,7 @@ const (
 const twoDeckies = `
 [alpha]
 ip = 127.0.60.1
+distro = debian
 services = ssh, telnet, http, ftp
 
 [alpha.ssh]
