@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// Connections must leave files for the database, the spool and what is captured: half of those
-// that the process may open are for attackers, a quarter for the API. More than these take
-// memory for nothing.
+// Connections must leave files for listeners, the database, the spool and what is captured: five
+// eighths of those that the process may open are for attackers, an eighth for the API. More than
+// these take memory for nothing.
 const (
 	mostPotConns = 16384
 	mostAPIConns = 4096
@@ -20,8 +20,8 @@ const (
 // whole, a honeypot holds it in memory.
 const potBytes = 128 << 20
 
-func potConns() int { return min(mostPotConns, openFiles()/2) }
-func apiConns() int { return min(mostAPIConns, openFiles()/4) }
+func potConns() int { return min(mostPotConns, openFiles()/8*5) }
+func apiConns() int { return min(mostAPIConns, openFiles()/8) }
 
 // connections bounds those of a http.Server. When there are too many, the one that has been
 // without a request longest is closed to make room for the newcomer; while all have one, the
