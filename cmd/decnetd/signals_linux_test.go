@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -18,6 +19,9 @@ import (
 // TestTheProcessEndsWell: by each signal that tells it to, and when nobody reads what it prints.
 func TestTheProcessEndsWell(t *testing.T) {
 	t.Parallel()
+	hangUp := make(chan os.Signal, 1)
+	signal.Notify(hangUp, syscall.SIGHUP) // so that the process does not begin with it ignored, as these tests may have
+	t.Cleanup(func() { signal.Stop(hangUp) })
 	binary := buildBinary(t)
 	up := func(addr string, more ...string) []string {
 		return append([]string{"up", "--services", "redis", "--deckies", "1", "--base-ip", addr, "--port-offset", "33000", "--data", filepath.Join(t.TempDir(), "data"), "--api", "127.0.0.1:0"}, more...)
@@ -34,6 +38,7 @@ func TestTheProcessEndsWell(t *testing.T) {
 			if err := cmd.Process.Signal(c.signal); err != nil {
 				t.Fatal(err)
 			}
+			defer time.AfterFunc(time.Minute, func() { _ = cmd.Process.Kill() }).Stop()
 			if err := cmd.Wait(); err != nil {
 				t.Error(err)
 			}
