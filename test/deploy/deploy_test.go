@@ -352,6 +352,14 @@ func (p *place) isUp(want string) {
 	p.t.Fatalf("the deckies are %s, want %s\n%s", got, want, logs)
 }
 
+// answers waits until the redis of addr, which may have been deployed just now, does.
+func (p *place) answers(addr string) {
+	p.t.Helper()
+	eventually(p.t, addr+" answers", func() bool {
+		return p.lan.Attack(p.t, "timeout", "5", "redis-cli", "-h", addr, "ping") == "PONG\n"
+	})
+}
+
 // records are those in the spool that hold all parts.
 func (p *place) records(parts ...string) []string {
 	p.t.Helper()
@@ -418,6 +426,7 @@ func TestLifeOfAFleet(t *testing.T) {
 	}
 
 	// What happens while nobody collects is there when somebody does.
+	p.answers("10.99.0.11")
 	p.lan.Attack(t, "redis-cli", "-h", "10.99.0.11", "--user", "early", "--pass", "bird", "ping")
 	first := p.serve("up", "--runtime", "docker", "--api", "127.0.0.1:0")
 	if !regexp.MustCompile(`(?m)^decoy-01 +10\.99\.0\.11 +\S+ +redis 6379$`).MatchString(first.out()) {
@@ -436,6 +445,7 @@ func TestLifeOfAFleet(t *testing.T) {
 	if out := p.succeed("deploy", "--config", p.ini("redis", "http, ftp", "redis, http"), "--json"); !strings.Contains(out, `"action": "kept"`) {
 		t.Errorf("deploy prints:\n%s", out)
 	}
+	p.answers("10.99.0.13")
 	p.lan.Attack(t, "redis-cli", "-h", "10.99.0.13", "--user", "new", "--pass", "comer", "ping")
 	eventually(t, "an attack on a decky of later", func() bool { return len(p.records(`"auth_attempt"`, "decoy-03", "comer")) == 1 })
 	if r := p.status(); !r.Daemon {
@@ -485,6 +495,7 @@ func TestWorkersApart(t *testing.T) {
 	p.succeed("deploy", "--config", p.ini("redis"))
 	collect, profile := p.serve("collect"), p.serve("profile")
 	api := p.serve("api", "--api", "127.0.0.1:0")
+	p.answers("10.99.0.11")
 	p.lan.Attack(t, "redis-cli", "-h", "10.99.0.11", "--user", "early", "--pass", "bird", "ping")
 	eventually(t, "the attack in the spool", func() bool { return len(p.records(`"auth_attempt"`, "decoy-01", "10.99.0.50", "bird")) == 1 })
 	api.deckies(t)
