@@ -9,7 +9,6 @@ import (
 	"net/http/pprof"
 	"net/netip"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -82,11 +81,9 @@ func (a *assembly) listen(ctx context.Context, f serverFlags) (err error) {
 // every stream and every connection to a decky is one.
 const enoughFiles = 4096
 
-// warnOfFewFiles looks at the limit after Go has raised it as far as it may.
 func (a *assembly) warnOfFewFiles() {
-	var limit syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err == nil && limit.Cur < enoughFiles {
-		a.log.Warn("few files may be open at once, so that streams and connections can fail: raise the limit (ulimit -n)", "limit", limit.Cur, "enough", enoughFiles)
+	if limit := openFiles(); limit < enoughFiles {
+		a.log.Warn("few files may be open at once, so that streams and connections can fail: raise the limit (ulimit -n)", "limit", limit, "enough", enoughFiles)
 	}
 }
 
